@@ -1,1 +1,99 @@
-"""TODO."""
+"""A series <-> one object of an archive; nothing counts before it is proven.
+
+The steps, in order (each a plain function on paths and small picklable records)::
+
+    inventory = scan(sources)                                  # sources, never changed
+    for plan in inventory.plans:
+        record = already_proven(plan, archive, profile)        # None: not in the archive yet
+        staged = stage(plan, archive, profile)                 # raw slabs and envelope, resumable
+        fit(staged)                                            # one model a volume
+        for volume, slab in staged.slab_indices:
+            encode(staged, volume, slab)                       # any process, any order
+        sealed = seal(staged)                                  # one zip store, temporary name
+        proof = prove(sealed)                                  # decoded in another process
+        committed = commit(proof)                              # rename; work is dropped
+    publish(archive, records)                                  # index of the whole archive
+
+``archive_lock`` guards an archive while steps write to it. ``compress`` does all of it in a process
+pool; a flow may compose the same steps elsewhere.
+"""
+
+from __future__ import annotations
+
+from medzip.archive.records import (
+    Committed,
+    Event,
+    Failure,
+    Fitted,
+    Inventory,
+    ObjectPlan,
+    ObjectRef,
+    PartBytes,
+    Proof,
+    Sealed,
+    SeriesRecord,
+    SlabRecord,
+    Staged,
+    StagedVolume,
+    StageSeconds,
+    Summary,
+    Verdict,
+    VolumeRecord,
+    to_json,
+)
+from medzip.archive.steps import (
+    already_proven,
+    archive_lock,
+    commit,
+    compress,
+    encode,
+    failed_record,
+    failure_of,
+    fit,
+    inspect,
+    prove,
+    publish,
+    restore,
+    scan,
+    seal,
+    stage,
+    verify,
+)
+
+__all__ = [
+    "Committed",
+    "Event",
+    "Failure",
+    "Fitted",
+    "Inventory",
+    "ObjectPlan",
+    "ObjectRef",
+    "PartBytes",
+    "Proof",
+    "Sealed",
+    "SeriesRecord",
+    "SlabRecord",
+    "StageSeconds",
+    "Staged",
+    "StagedVolume",
+    "Summary",
+    "Verdict",
+    "VolumeRecord",
+    "already_proven",
+    "archive_lock",
+    "commit",
+    "compress",
+    "encode",
+    "failed_record",
+    "failure_of",
+    "fit",
+    "inspect",
+    "prove",
+    "publish",
+    "restore",
+    "scan",
+    "seal",
+    "stage",
+    "to_json",
+    "verify",
+]
