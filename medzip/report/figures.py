@@ -1,0 +1,234 @@
+"""Ratios, derived from the integers in the rows.
+
+Bits per voxel of several series are the sum of bits over the sum of voxels; savings are means of
+the savings of each series, so that a large series does not hide the others.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from medzip.report.records import WHOLE_VOLUME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from medzip.report.dataset import ReportRows, Row
+
+__all__ = ["BASELINE", "PeerFigure", "RunFigures", "SeriesFigures", "derive"]
+
+BASELINE = "jpeg-xl-7"
+"""Codec that savings are measured against."""
+
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class PeerFigure:
+    """One codec on the voxels of one series, or of all of them.
+
+    Attributes
+    ----------
+    bpv : float
+        Bits per voxel.
+    encode_rate, decode_rate : float
+        Voxels per second on one thread; 0 if not measured.
+    """
+
+    codec: str
+    label: str
+    version: str
+    bpv: float
+    encode_rate: float
+    decode_rate: float
+    lossless: bool
+
+
+@dataclass(frozen=True)
+class SeriesFigures:
+    """What the page says of one object.
+
+    Attributes
+    ----------
+    bpv : float
+        Coded voxels and fitted model over all voxels; 0 without voxels.
+    compared_bpv : float
+        The same over the voxels that the peers were given.
+    saving : float or None
+        1 - compared_bpv / bits per voxel of the baseline.
+    encode_rate : float
+        Voxels a second and worker, fitting not included; 0 where an earlier run did it.
+    prove_rate : float
+        Voxels a second, decoding and comparing every file.
+    slab_bpv : tuple of float
+        Bits per voxel of each slab, in order.
+    """
+
+    row: Row
+    bpv: float
+    compared_bpv: float
+    saving: float | None
+    peers: tuple[PeerFigure, ...]
+    encode_rate: float
+    prove_rate: float
+    slab_bpv: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """First digits of the object key."""
+        return str(self.row["series"])
+
+    @property
+    def title(self) -> str:
+        """Name and shape, for charts."""
+        volumes = self.row["volumes"]
+        more = f" +{len(volumes) - 1}" if len(volumes) > 1 else ""
+        return f"{self.name}  {volumes[0]}{more}" if volumes else self.name
+
+    @property
+    def ratio(self) -> float:
+        """Original bytes over archive bytes; 0 for a failed object."""
+        return _over(self.row["raw_bytes"], self.row["encoded_bytes"])
+
+
+@dataclass(frozen=True)
+class RunFigures:
+    """What the page says of the run as a whole; failed objects count nowhere but as failed."""
+
+    run: Row
+    series: tuple[SeriesFigures, ...]
+    files: int
+    files_failed: int
+    raw_bytes: int
+    encoded_bytes: int
+    voxels: int
+    bpv: float
+    saving: float | None
+    compared: int
+    parts: Mapping[str, int]
+    kept_whole: Mapping[str, int]
+    verdicts: Mapping[str, int]
+    failures: tuple[tuple[str, str, str], ...]
+    peers: tuple[PeerFigure, ...]
+    absent: tuple[tuple[str, str], ...]
+    lossy: tuple[tuple[str, str], ...]
+    pictures: tuple[Row, ...] = field(default=(), repr=False)
+
+
+def _over(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def _rate(voxels: int, nanoseconds: int) -> float:
+    return _over(voxels * 1e9, nanoseconds)
+
+
+def _peer_figure(rows: Sequence[Row]) -> PeerFigure:
+    first = rows[0]
+    voxels = sum(row["voxels"] for row in rows)
+    return PeerFigure(
+        codec=first["codec"],
+        label=first["label"],
+        version=first["version"],
+        bpv=_over(8 * sum(row["encoded_bytes"] for row in rows), voxels),
+        encode_rate=_rate(voxels, sum(row["encode_ns"] for row in rows)),
+        decode_rate=_rate(voxels, sum(row["decode_ns"] for row in rows)),
+        lossless=all(row["lossless"] for row in rows),
+    )
+
+
+def _by_codec(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["available"] and row["lossless"]:
+            groups.setdefault(row["codec"], []).append(row)
+    return groups
+
+
+def _compared_bpv(series: Row, slabs: Sequence[Row], peers: Sequence[Row]) -> float:
+    """Bits per voxel of MedZip on exactly what the peers were given.
+
+    The fitted models serve all voxels of the object, so those compared carry their share.
+    """
+    places = {(row["volume"], row["slab"]) for row in peers if row["available"]}
+    chosen = [
+        slab
+        for slab in slabs
+        if (slab["volume"], slab["slab"]) in places or (slab["volume"], WHOLE_VOLUME) in places
+    ]
+    voxels = sum(slab["voxels"] for slab in chosen)
+    model = _over(series["model_bytes"] * voxels, series["voxels"])
+    return _over(8 * (sum(slab["encoded_bytes"] for slab in chosen) + model), voxels)
+
+
+def _series(row: Row, slabs: Sequence[Row], peers: Sequence[Row]) -> SeriesFigures:
+    figures = tuple(_peer_figure(rows) for rows in _by_codec(peers).values())
+    compared = _compared_bpv(row, slabs, peers)
+    baseline = next((peer.bpv for peer in figures if peer.codec == BASELINE), 0.0)
+    fresh = [slab for slab in slabs if not slab["reused"] and slab["encode_ns"]]
+    return SeriesFigures(
+        row=row,
+        bpv=_over(8 * (row["slab_bytes"] + row["model_bytes"]), row["voxels"]),
+        compared_bpv=compared,
+        saving=1 - compared / baseline if baseline and compared else None,
+        peers=figures,
+        encode_rate=_rate(
+            sum(slab["voxels"] for slab in fresh), sum(slab["encode_ns"] for slab in fresh)
+        ),
+        prove_rate=_rate(row["voxels"], row["prove_ns"]),
+        slab_bpv=tuple(_over(8 * slab["encoded_bytes"], slab["voxels"]) for slab in slabs),
+    )
+
+
+def derive(rows: ReportRows) -> RunFigures:
+    """Derive every ratio of the page from the rows of one run."""
+    series = []
+    for row in rows.series:
+        slabs = sorted(
+            (slab for slab in rows.slabs if slab["series"] == row["series"]),
+            key=lambda slab: (slab["volume"], slab["slab"]),
+        )
+        peers = [peer for peer in rows.peers if peer["series"] == row["series"]]
+        series.append(_series(row, slabs, peers))
+    series.sort(key=lambda figures: (-figures.row["voxels"], figures.name))
+    proven = [figures.row for figures in series if figures.row["verdict"] != FAILED]
+    failed = [figures.row for figures in series if figures.row["verdict"] == FAILED]
+    voxels = sum(row["voxels"] for row in proven)
+    kept: Counter[str] = Counter()
+    for row in proven:
+        kept.update(row["kept_whole"])
+    savings = [figures.saving for figures in series if figures.saving is not None]
+    parts = {
+        part: sum(row[f"{part}_bytes"] for row in proven)
+        for part in ("slab", "model", "envelope", "manifest", "container")
+    }
+    return RunFigures(
+        run=rows.runs[0],
+        series=tuple(series),
+        files=sum(row["files"] for row in proven),
+        files_failed=sum(row["files"] for row in failed),
+        raw_bytes=sum(row["raw_bytes"] for row in proven),
+        encoded_bytes=sum(row["encoded_bytes"] for row in proven),
+        voxels=voxels,
+        bpv=_over(8 * (parts["slab"] + parts["model"]), voxels),
+        saving=_over(sum(savings), len(savings)) if savings else None,
+        compared=len(savings),
+        parts=parts,
+        kept_whole=dict(sorted(kept.items(), key=lambda item: (-item[1], item[0]))),
+        verdicts=dict(Counter(figures.row["verdict"] for figures in series)),
+        failures=tuple((row["series"], row["stage"], row["kind"]) for row in rows.failures),
+        peers=tuple(_peer_figure(group) for group in _by_codec(rows.peers).values()),
+        absent=tuple(
+            sorted({(row["label"], row["reason"]) for row in rows.peers if not row["available"]})
+        ),
+        lossy=tuple(
+            sorted(
+                (row["label"], row["series"])
+                for row in rows.peers
+                if row["available"] and not row["lossless"]
+            )
+        ),
+        pictures=rows.pictures,
+    )

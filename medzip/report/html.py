@@ -1,0 +1,143 @@
+"""The page that people read: one file, no script, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from medzip.report.charts import BarChart, grouped_bars
+from medzip.report.dataset import read_report_rows
+from medzip.report.figures import FAILED, RunFigures, SeriesFigures, derive
+
+if TYPE_CHECKING:
+    from medzip.report.dataset import ReportRows
+
+__all__ = ["page", "render_report"]
+
+CHARTED = 12
+"""Series drawn in a chart, those with most voxels first; the table has all."""
+
+PICTURED = 8
+"""Series whose pictures are shown, those with most voxels first."""
+
+
+def _bytes(value: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:,.3g} TB"
+
+
+def _rate(value: float) -> str:
+    """Voxels a second as millions; a dash where there is nothing to measure."""
+    return f"{value / 1e6:.2f}" if value else "–"
+
+
+def _seconds(nanoseconds: int) -> str:
+    return f"{nanoseconds / 1e9:.1f}" if nanoseconds else "–"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %".replace("-", "−")
+
+
+def _png(data: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _compared(series: SeriesFigures) -> tuple[str, list[tuple[str, float, str]]]:
+    own = [(f"MedZip {series.row['profile']}", series.compared_bpv or series.bpv, "own")]
+    peers = [(peer.label, peer.bpv, peer.codec) for peer in series.peers]
+    return series.title, own + peers
+
+
+def _bits_chart(figures: RunFigures) -> BarChart:
+    shown = [series for series in figures.series if series.bpv][:CHARTED]
+    return grouped_bars([_compared(series) for series in shown])
+
+
+def _speed_chart(figures: RunFigures) -> BarChart:
+    groups = []
+    for series in [s for s in figures.series if s.bpv][:CHARTED]:
+        bars = [
+            ("encode, a worker", series.encode_rate / 1e6, "own"),
+            ("decode and compare", series.prove_rate / 1e6, "prove"),
+        ]
+        bars = [bar for bar in bars if bar[1]]
+        if bars:
+            groups.append((series.title, bars))
+    return grouped_bars(groups)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("medzip.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        bytes=_bytes, rate=_rate, seconds=_seconds, percent=_percent, png=_png
+    )
+    return environment
+
+
+def page(rows: ReportRows) -> str:
+    """Render the rows of one run as HTML."""
+    figures = derive(rows)
+    order = {series.name: i for i, series in enumerate(figures.series)}
+    pictures: list[Any] = sorted(
+        figures.pictures, key=lambda row: (order.get(row["series"], len(order)), row["volume"])
+    )
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            figures=figures,
+            run=figures.run,
+            failed=FAILED,
+            bits=_bits_chart(figures),
+            speed=_speed_chart(figures),
+            charted=CHARTED,
+            pictures=pictures[:PICTURED],
+            titles={series.name: series.title for series in figures.series},
+        )
+    )
+
+
+def render_report(
+    dataset: str | os.PathLike[str], out: str | os.PathLike[str], *, run_id: str | None = None
+) -> Path:
+    """Render one run of a report dataset to a single offline page.
+
+    Parameters
+    ----------
+    dataset
+        Folder written by :func:`medzip.report.dataset.write_report_rows`.
+    out
+        HTML file to write; replaced as a whole.
+    run_id
+        Which run; the newest if not given.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ArchiveError
+        If the dataset has no such run.
+    """
+    target = Path(out)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary.write_text(page(read_report_rows(dataset, run_id)), encoding="utf-8")
+    temporary.replace(target)
+    return target
