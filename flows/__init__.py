@@ -1,0 +1,14 @@
+"""Flows compose tasks; they hold no logic that a task or the library could hold.
+
+The variables below must be set before Prefect and Dask are imported, hence here: every flow is
+imported through this package. A value that the user already set wins.
+"""
+
+import os
+
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+# the library logs through std logging; this lets Prefect show it and send it to the server
+os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "medzip")
+# Dask announces every start and stop of every worker at INFO
+os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "warning")

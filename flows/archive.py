@@ -1,0 +1,256 @@
+"""Compress a cohort of DICOM files into a proven archive, on a Dask cluster.
+
+    python -m flows.archive SOURCE... ARCHIVE [--profile default] [--workers 2]
+                            [--cluster infra/dask/slurm.yaml | --scheduler tcp://host:8786]
+                            [--report DIR] [--json]
+
+The same job as ``medzip compress``, with the same archive at its end: find the series, stage their
+voxels, fit, encode, seal, prove in another process, commit, report. Exit codes: 0 done, 1 something
+failed or does not match, 2 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Failed
+from rich.console import Console
+from rich.table import Table
+
+from flows.artifacts import Progress, objects_rows, objects_table
+from flows.cluster import ClusterError, ClusterSpec
+from flows.line import Line
+from flows.lots import lots_of
+from medzip import archive as steps
+from medzip.archive import SeriesRecord, Summary
+from medzip.errors import MedZipError
+from tasks.archive import publish_index
+from tasks.policy import StepFailedError
+from tasks.report import write_report
+from tasks.series import scan_sources
+from tasks.worker import WorkerSetup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prefect.states import State
+    from prefect_dask import DaskTaskRunner
+
+    from medzip.archive import ObjectPlan
+
+__all__ = ["archive_cohort", "main"]
+
+TEXT_COLUMNS = {"object", "kind", "verdict", "failure"}
+TABLE_WIDTH = 160
+WORKERS_TIMEOUT = 60
+"""Seconds to wait for the first worker of a scheduler that already runs."""
+
+
+@flow(name="medzip-archive", flow_run_name="archive-{profile}", persist_result=False)
+def archive_cohort(
+    source: str | list[str],
+    archive: str,
+    profile: Literal["fast", "default", "max"] = "default",
+    workers: int | None = None,
+    cluster: str | None = None,
+    scheduler: str | None = None,
+    report: str | None = None,
+) -> Any:
+    """Compress everything under SOURCE into ARCHIVE and prove that every byte comes back.
+
+    The runner is opened here and not bound to the flow, because which cluster to use is a
+    parameter, and Prefect binds a runner before it knows the parameters.
+
+    Parameters
+    ----------
+    source : str or list of str
+        Folders (or files) to compress; never changed.
+    archive : str
+        Folder of the archive; created if missing, added to if there.
+    profile : {"fast", "default", "max"}
+        How much work to put into small bytes.
+    workers : int, optional
+        Worker processes of a cluster started for this run (default 2, or as the cluster file says).
+    cluster : str, optional
+        YAML file that describes the Dask cluster, such as infra/dask/slurm.yaml.
+    scheduler : str, optional
+        Address of a Dask scheduler that already runs.
+    report : str, optional
+        Folder of the report (rows/ and report.html); ARCHIVE-report beside the archive if not
+        given. Not inside it, since there every byte is covered by a digest.
+
+    Returns
+    -------
+    Summary, or a Failed state holding it
+        Failed if anything under SOURCE is not proven; everything else is.
+    """
+    started = datetime.now(UTC)
+    clock = time.monotonic()
+    sources = tuple(
+        str(Path(s).absolute()) for s in ([source] if isinstance(source, str) else source)
+    )
+    archive = str(Path(archive).absolute())
+    spec = ClusterSpec.read(
+        path=Path(cluster) if cluster else None, scheduler=scheduler, workers=workers
+    )
+    logging.getLogger("medzip").setLevel(logging.INFO)
+    with steps.archive_lock(archive), _api_for_workers(), spec.runner() as runner:
+        workers = _prepare(runner, spec)
+        inventory = runner.submit(scan_sources, {"sources": sources}).result()
+        records = _archive_all(runner, workers, inventory.plans, archive, profile)
+        failures = inventory.failures + tuple(r.failure for r in records if r.failure is not None)
+        runner.submit(publish_index, {"archive": archive, "records": records}).result()
+        summary = Summary(archive, profile, records, failures, time.monotonic() - clock)
+        objects_table(summary)
+        place = {"folder": report or f"{archive}-report", "run_id": str(flow_run.id)}
+        try:
+            measure = {"summary": summary, "started": started, **place}
+            runner.submit(write_report, measure).result()
+        except StepFailedError as error:  # the archive is proven all the same
+            summary = replace(summary, failures=(*failures, error.failure))
+    if summary.ok:
+        return summary
+    for failure in summary.failures:
+        # not through the log: that goes to Prefect's server, and a path may name a patient
+        print(f"{failure.name}: {failure.message}", file=sys.stderr)
+    failed = sum(record.failure is not None for record in records)
+    return Failed(
+        message=f"{len(summary.failures)} failures; {failed} of {len(records)} objects are not "
+        "proven, the others are",
+        data=summary,
+    )
+
+
+@contextmanager
+def _api_for_workers() -> Iterator[None]:
+    """Tell tasks where the API is.
+
+    Without a server configured, Prefect starts one for this process; each worker would start
+    another on the same database. The settings travel to the workers with every task.
+    """
+    url = str(get_client(sync_client=True).api_url)
+    with temporary_settings({PREFECT_API_URL: url}):
+        yield
+
+
+def _archive_all(
+    runner: DaskTaskRunner,
+    workers: int,
+    plans: tuple[ObjectPlan, ...],
+    archive: str,
+    profile: str,
+) -> tuple[SeriesRecord, ...]:
+    """Take every object through the line; returns their records in the order of the plans."""
+    line = Line(runner, archive, profile)
+    lots = lots_of(plans)
+    progress = Progress(len(plans), sum(plan.raw_bytes for plan in plans))
+    records: dict[str, SeriesRecord] = {}
+    pool = ThreadPoolExecutor(2 * workers + 2, thread_name_prefix="lot")
+    try:
+        # each thread gets a copy of the context that tells Prefect which flow run this is
+        futures = [pool.submit(copy_context().run, line.take, lot) for lot in lots]
+        for future in as_completed(futures):
+            for record in future.result():
+                records[record.key] = record
+                progress.advance(record)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return tuple(records[plan.key] for plan in plans)
+
+
+def _prepare(runner: DaskTaskRunner, spec: ClusterSpec) -> int:
+    """Set up all workers, present and to come; returns how many to plan for.
+
+    An existing scheduler without any worker is an error: Dask would queue the tasks silently and
+    for ever.
+    """
+    runner.client.register_plugin(WorkerSetup())
+    if spec.address is not None:
+        try:
+            runner.client.wait_for_workers(1, timeout=WORKERS_TIMEOUT)
+        except TimeoutError as error:
+            raise ClusterError(
+                f"expected a worker at {spec.address} within {WORKERS_TIMEOUT} s, got none; "
+                f"start one: dask worker {spec.address} --nthreads 1"
+            ) from error
+    present = len(runner.client.scheduler_info(n_workers=-1)["workers"])
+    return max(1, present, int(spec.adapt_kwargs.get("maximum", 0)))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the flow from a terminal; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.archive",
+        description="Compress a cohort of DICOM files into a proven archive, on a Dask cluster.",
+    )
+    parser.add_argument("source", nargs="+", metavar="SOURCE", help="folders or files; not changed")
+    parser.add_argument("archive", metavar="ARCHIVE", help="folder of the archive")
+    parser.add_argument("--profile", choices=("fast", "default", "max"), default="default")
+    parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default 2)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--cluster", metavar="YAML", help="description of a Dask cluster")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler that runs already")
+    parser.add_argument("--report", metavar="DIR", help="folder of the report (ARCHIVE-report)")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    arguments = vars(parser.parse_args(argv))
+    as_json = arguments.pop("json")
+    if arguments["workers"] is not None and arguments["workers"] < 1:
+        parser.error(f"expected at least one worker, got {arguments['workers']}")
+    missing = [path for path in arguments["source"] if not Path(path).exists()]
+    if missing:
+        parser.error(f"expected folders or files that exist, got {', '.join(missing)}")
+    try:
+        state: State[Any] = archive_cohort(**arguments, return_state=True)
+        summary = state.result(raise_on_failure=False)
+        if isinstance(summary, BaseException):
+            raise summary
+    except ClusterError as error:
+        parser.error(str(error))
+    except StepFailedError as error:
+        print(f"error: {error.failure.message}", file=sys.stderr)
+        return 1
+    except MedZipError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if as_json:
+        print(json.dumps(steps.to_json(summary), indent=2))
+    else:
+        print_summary(summary)
+    return 0 if summary.ok else 1
+
+
+def print_summary(summary: Summary) -> None:
+    """Print one line an object and one for the whole to stdout."""
+    rows = objects_rows(summary)
+    if rows:
+        table = Table(box=None)
+        for column in rows[0]:
+            justify = "left" if column in TEXT_COLUMNS else "right"
+            table.add_column(column, justify=justify, no_wrap=True)
+        for row in rows:
+            table.add_row(*("" if value is None else str(value) for value in row.values()))
+        Console(width=max(TABLE_WIDTH, Console().width)).print(table)
+    ratio = summary.raw_bytes / summary.encoded_bytes if summary.encoded_bytes else 1.0
+    print(
+        f"{summary.files} files, {summary.raw_bytes} -> {summary.encoded_bytes} bytes "
+        f"(ratio {ratio:.2f}) in {summary.seconds:.0f} s, {len(summary.failures)} failures"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Objects of a cohort, grouped so that the number of tasks stays bounded.
+
+An orchestrated task costs some 50 milliseconds and stays in the memory of Dask's scheduler while
+somebody waits for it. A cohort may hold thousands of single-slice series and series of thousands of
+slabs: the former share tasks, the latter are cut into few.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.archive import SlabBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from medzip.archive import Fitted, ObjectPlan, Staged
+
+__all__ = ["label", "lots_of", "slab_batches"]
+
+SMALL_BYTES = 4 * 2**20
+"""Objects below this share a lot."""
+LOT_BYTES = 16 * 2**20
+"""Original bytes of a shared lot, at most."""
+LOT_OBJECTS = 32
+"""Objects of a shared lot, at most."""
+TASK_VOXELS = 8 * 2**20
+"""Voxels that make an encode task worth its cost: a few seconds."""
+MAX_TASKS = 64
+"""Encode tasks an object, at most."""
+
+
+def lots_of(plans: Iterable[ObjectPlan]) -> list[tuple[ObjectPlan, ...]]:
+    """Group objects into lots, the largest first so that no long one is left for the end.
+
+    Returns
+    -------
+    list of tuple of ObjectPlan
+        Each large object alone; small ones together, up to LOT_OBJECTS and LOT_BYTES.
+    """
+    large = [(plan,) for plan in plans if plan.raw_bytes >= SMALL_BYTES]
+    small = [plan for plan in plans if plan.raw_bytes < SMALL_BYTES]
+    shared: list[tuple[ObjectPlan, ...]] = []
+    lot: list[ObjectPlan] = []
+    for plan in sorted(small, key=lambda plan: (-plan.raw_bytes, plan.key)):
+        if lot and (
+            len(lot) == LOT_OBJECTS or sum(p.raw_bytes for p in lot) + plan.raw_bytes > LOT_BYTES
+        ):
+            shared.append(tuple(lot))
+            lot = []
+        lot.append(plan)
+    if lot:
+        shared.append(tuple(lot))
+    return sorted(
+        [*large, *shared], key=lambda lot: (-sum(plan.raw_bytes for plan in lot), lot[0].key)
+    )
+
+
+def label(names: Sequence[str]) -> str:
+    """Name of a lot in the names of its task runs."""
+    return names[0] if len(names) == 1 else f"{names[0]}-and-{len(names) - 1}-more"
+
+
+def slab_batches(staged: Staged, fitted: Fitted) -> list[tuple[str, SlabBatch]]:
+    """Cut the slabs of an object into batches, each named by its first and last slab.
+
+    Slabs are numbered through all volumes of the object.
+    """
+    slabs = staged.slab_indices
+    if not slabs:
+        return []
+    voxels = sum(volume.voxels for volume in staged.volumes)
+    tasks = max(1, min(MAX_TASKS, len(slabs), voxels // TASK_VOXELS))
+    size = -(-len(slabs) // tasks)
+    batches = []
+    for first in range(0, len(slabs), size):
+        part = slabs[first : first + size]
+        name = f"{staged.name}-slab-{first:04d}"
+        if len(part) > 1:
+            name += f"-to-{first + len(part) - 1:04d}"
+        batches.append((name, SlabBatch(staged, fitted.model_digests, part)))
+    return batches
