@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pydicom
 import pydicom.data
+import pydicom.errors
 
 from medzip.evaluation.phantom import SeriesSpec, ct_volume, mr_volume, write_series
 from medzip.evaluation.phantom.ct import PADDING
@@ -71,10 +73,11 @@ def _sample_folder(file: Path, samples: Path) -> Path:
     if "dicomdirtests" in relative.parts:
         return Path(*relative.parts[relative.parts.index("dicomdirtests") :]).parent
     try:
-        # Warnings of pydicom about broken samples are what these samples are for.
-        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["PatientID"])
+        with warnings.catch_warnings():  # some samples are broken on purpose
+            warnings.simplefilter("ignore")
+            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["PatientID"])
         patient = str(header.get("PatientID", ""))
-    except Exception:
+    except (pydicom.errors.InvalidDicomError, AttributeError, EOFError, ValueError):
         patient = ""
     if not patient:
         return Path("unsorted")
