@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Failed
 from rich.console import Console
@@ -36,24 +35,24 @@ from flows.artifacts import Progress, objects_rows, objects_table
 from flows.cluster import ClusterError, ClusterSpec
 from flows.line import Line
 from flows.lots import lots_of
+from flows.reporting import COMPARED, report_run
 from medzip import archive as steps
 from medzip.archive import SeriesRecord, Summary
+from medzip.archive.compressing import check_places
 from medzip.errors import MedZipError
 from tasks.archive import publish_index
 from tasks.policy import StepFailedError
-from tasks.report import write_report
 from tasks.series import scan_sources
 from tasks.worker import WorkerSetup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from prefect.states import State
     from prefect_dask import DaskTaskRunner
 
     from medzip.archive import ObjectPlan
 
-__all__ = ["archive_cohort", "main"]
+__all__ = ["IncompleteError", "archive_cohort", "main"]
 
 TEXT_COLUMNS = {"object", "kind", "verdict", "failure"}
 TABLE_WIDTH = 160
@@ -70,6 +69,7 @@ def archive_cohort(
     cluster: str | None = None,
     scheduler: str | None = None,
     report: str | None = None,
+    compare: int = COMPARED,
 ) -> Any:
     """Compress everything under SOURCE into ARCHIVE and prove that every byte comes back.
 
@@ -93,11 +93,14 @@ def archive_cohort(
     report : str, optional
         Folder of the report (rows/ and report.html); ARCHIVE-report beside the archive if not
         given. Not inside it, since there every byte is covered by a digest.
+    compare : int
+        How many of the largest objects to measure other codecs on, for the report.
 
     Returns
     -------
-    Summary, or a Failed state holding it
-        Failed if anything under SOURCE is not proven; everything else is.
+    Summary
+        What was done. The state is Failed, with an :class:`IncompleteError` that holds the
+        summary, if anything under SOURCE is not proven; everything else is.
     """
     started = datetime.now(UTC)
     clock = time.monotonic()
@@ -105,6 +108,7 @@ def archive_cohort(
         str(Path(s).absolute()) for s in ([source] if isinstance(source, str) else source)
     )
     archive = str(Path(archive).absolute())
+    check_places(sources, archive)
     spec = ClusterSpec.read(
         path=Path(cluster) if cluster else None, scheduler=scheduler, workers=workers
     )
@@ -117,10 +121,8 @@ def archive_cohort(
         runner.submit(publish_index, {"archive": archive, "records": records}).result()
         summary = Summary(archive, profile, records, failures, time.monotonic() - clock)
         objects_table(summary)
-        place = {"folder": report or f"{archive}-report", "run_id": str(flow_run.id)}
         try:
-            measure = {"summary": summary, "started": started, **place}
-            runner.submit(write_report, measure).result()
+            report_run(runner, summary, report or f"{archive}-report", started, compare)
         except StepFailedError as error:  # the archive is proven all the same
             summary = replace(summary, failures=(*failures, error.failure))
     if summary.ok:
@@ -128,12 +130,30 @@ def archive_cohort(
     for failure in summary.failures:
         # not through the log: that goes to Prefect's server, and a path may name a patient
         print(f"{failure.name}: {failure.message}", file=sys.stderr)
-    failed = sum(record.failure is not None for record in records)
-    return Failed(
-        message=f"{len(summary.failures)} failures; {failed} of {len(records)} objects are not "
-        "proven, the others are",
-        data=summary,
-    )
+    error = IncompleteError(summary)
+    return Failed(message=str(error), data=error)
+
+
+class IncompleteError(MedZipError):
+    """Something under the sources is not proven; the text names no file.
+
+    Attributes
+    ----------
+    summary : Summary
+        What was done all the same, and every failure.
+    """
+
+    def __init__(self, summary: Summary) -> None:
+        failed = sum(record.failure is not None for record in summary.objects)
+        super().__init__(
+            f"expected everything to be proven, got {len(summary.failures)} failures "
+            f"({failed} of {len(summary.objects)} objects; the others are proven); "
+            "mend their causes and run again"
+        )
+        self.summary = summary
+
+    def __reduce__(self) -> tuple[type[IncompleteError], tuple[Summary]]:
+        return type(self), (self.summary,)
 
 
 @contextmanager
@@ -155,7 +175,7 @@ def _archive_all(
     archive: str,
     profile: str,
 ) -> tuple[SeriesRecord, ...]:
-    """Take every object through the line; returns their records in the order of the plans."""
+    """Take every object through the line; returns their records in the order of their keys."""
     line = Line(runner, archive, profile)
     lots = lots_of(plans)
     progress = Progress(len(plans), sum(plan.raw_bytes for plan in plans))
@@ -170,7 +190,7 @@ def _archive_all(
                 progress.advance(record)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return tuple(records[plan.key] for plan in plans)
+    return tuple(records[key] for key in sorted(records))
 
 
 def _prepare(runner: DaskTaskRunner, spec: ClusterSpec) -> int:
@@ -179,16 +199,23 @@ def _prepare(runner: DaskTaskRunner, spec: ClusterSpec) -> int:
     An existing scheduler without any worker is an error: Dask would queue the tasks silently and
     for ever.
     """
-    runner.client.register_plugin(WorkerSetup())
+    try:
+        client = runner.client
+    except OSError as error:
+        raise ClusterError(
+            f"expected a Dask scheduler at {spec.address or 'the cluster'}, got: {error}; "
+            "check that it runs and can be reached from here"
+        ) from error
+    client.register_plugin(WorkerSetup())
     if spec.address is not None:
         try:
-            runner.client.wait_for_workers(1, timeout=WORKERS_TIMEOUT)
+            client.wait_for_workers(1, timeout=WORKERS_TIMEOUT)
         except TimeoutError as error:
             raise ClusterError(
                 f"expected a worker at {spec.address} within {WORKERS_TIMEOUT} s, got none; "
                 f"start one: dask worker {spec.address} --nthreads 1"
             ) from error
-    present = len(runner.client.scheduler_info(n_workers=-1)["workers"])
+    present = len(client.scheduler_info(n_workers=-1)["workers"])
     return max(1, present, int(spec.adapt_kwargs.get("maximum", 0)))
 
 
@@ -206,6 +233,13 @@ def main(argv: list[str] | None = None) -> int:
     where.add_argument("--cluster", metavar="YAML", help="description of a Dask cluster")
     where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler that runs already")
     parser.add_argument("--report", metavar="DIR", help="folder of the report (ARCHIVE-report)")
+    parser.add_argument(
+        "--compare",
+        type=int,
+        default=COMPARED,
+        metavar="N",
+        help="measure other codecs on the N largest objects for the report (default %(default)s)",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     arguments = vars(parser.parse_args(argv))
     as_json = arguments.pop("json")
@@ -215,12 +249,18 @@ def main(argv: list[str] | None = None) -> int:
     if missing:
         parser.error(f"expected folders or files that exist, got {', '.join(missing)}")
     try:
-        state: State[Any] = archive_cohort(**arguments, return_state=True)
-        summary = state.result(raise_on_failure=False)
-        if isinstance(summary, BaseException):
-            raise summary
+        cluster = arguments["cluster"]
+        ClusterSpec.read(
+            path=Path(cluster) if cluster else None,
+            scheduler=arguments["scheduler"],
+            workers=arguments["workers"],
+        ).runner()
     except ClusterError as error:
         parser.error(str(error))
+    try:
+        summary = archive_cohort(**arguments)
+    except IncompleteError as error:
+        summary = error.summary
     except StepFailedError as error:
         print(f"error: {error.failure.message}", file=sys.stderr)
         return 1

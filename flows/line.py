@@ -8,19 +8,31 @@ from typing import TYPE_CHECKING, Any
 from flows.lots import label, slab_batches
 from medzip import archive as steps
 from medzip.archive import Committed, Failure, SeriesRecord
-from tasks.archive import SlabBatch, commit_series, encode_slabs, prove_series, seal_series
+from medzip.errors import ArchiveError, CorruptStreamError, VerificationError
+from tasks.archive import (
+    SlabBatch,
+    commit_series,
+    encode_slabs,
+    prove_series,
+    seal_series,
+    slabs_are_there,
+)
 from tasks.policy import StepFailedError
-from tasks.series import check_series, fit_series, stage_series
+from tasks.series import check_series, fit_is_there, fit_series, stage_series
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from prefect import Task
+    from prefect.futures import PrefectFuture
     from prefect_dask import DaskTaskRunner
 
     from medzip.archive import Fitted, ObjectPlan, Staged
 
 __all__ = ["Line"]
+
+MISMATCHES = {kind.__name__ for kind in (ArchiveError, CorruptStreamError, VerificationError)}
+"""Failures after which nothing of an object's work may be taken up again by the next run."""
 
 
 class Line:
@@ -52,7 +64,7 @@ class Line:
         list of SeriesRecord
             One record an object, in any order: proven, already proven, or failed with its failure.
         """
-        run = _LotRun(self._runner, lot, self._profile)
+        run = _LotRun(self._runner, lot, self._archive, self._profile)
         try:
             self._steps(run, lot)
         except Exception as error:  # a mistake in the code; other lots must not suffer from it
@@ -76,14 +88,14 @@ class Line:
     def _code(self, run: _LotRun, staged: Sequence[Staged]) -> list[Staged]:
         """Fit and encode; returns the objects of which every slab is there."""
         voxels = [item for item in staged if item.volumes]
-        fitted: list[Fitted] = run.step("fit", fit_series, voxels)
+        fitted: list[Fitted] = run.step("fit", fit_series, voxels, fit_is_there)
         by_key = {item.key: item for item in voxels}
         pairs = [(by_key[item.key], item) for item in fitted]
         if len(pairs) == 1:
             coded = run.encode_wide(*pairs[0])
         else:
             whole = [SlabBatch(s, f.model_digests, s.slab_indices) for s, f in pairs]
-            done = run.step("encode", encode_slabs, whole)
+            done = run.step("encode", encode_slabs, whole, slabs_are_there)
             keys = {records[0].name for records in done}
             coded = [s for s, _ in pairs if s.name in keys]
         return [*(item for item in staged if not item.volumes), *coded]
@@ -92,44 +104,58 @@ class Line:
 class _LotRun:
     """Books of one lot: who is still in, who is done, who failed."""
 
-    def __init__(self, runner: DaskTaskRunner, lot: Sequence[ObjectPlan], profile: str) -> None:
+    def __init__(
+        self, runner: DaskTaskRunner, lot: Sequence[ObjectPlan], archive: str, profile: str
+    ) -> None:
         self._runner = runner
         self._plans = {plan.name: plan for plan in lot}
+        self._archive = archive
         self._profile = profile
         self.records: list[SeriesRecord] = []
 
     def step(
-        self, name: str, task: Task[..., Any], items: Sequence[Any], **parameters: Any
+        self,
+        name: str,
+        task: Task[..., Any],
+        items: Sequence[Any],
+        there: Callable[[Any], bool] | None = None,
+        **parameters: Any,
     ) -> list[Any]:
         """Run one task on all items; returns what it made of those that did not fail.
 
         Who fails among several is taken again alone: then a task run of its own shows the failure,
         and retries it if that may help.
+
+        Parameters
+        ----------
+        name : str
+            Name of the step.
+        task : Task
+            What to run.
+        items : sequence
+            One or several objects, as the task takes them.
+        there : callable, optional
+            For a cached task: whether the output of an item still exists, for a cached result says
+            nothing about that.
         """
         if not items:
             return []
-        outcomes = self._submit(name, task, tuple(items), parameters)
+        outcomes = self._finish(name, items, self._start(task, items, there, parameters))
         if len(items) > 1:
-            outcomes = [
-                retried
-                for item, outcome in zip(items, outcomes, strict=True)
-                for retried in (
-                    self._submit(name, task, (item,), parameters)
-                    if isinstance(outcome, Failure)
-                    else [outcome]
-                )
-            ]
+            for i, outcome in enumerate(outcomes):
+                if isinstance(outcome, Failure):
+                    alone = (items[i],)
+                    future = self._start(task, alone, there, parameters)
+                    outcomes[i] = self._finish(name, alone, future)[0]
         return self._keep(outcomes)
 
     def encode_wide(self, staged: Staged, fitted: Fitted) -> list[Staged]:
         """Encode one object in several tasks at once; returns it if every one succeeded."""
         futures = [
-            self._runner.submit(
-                self._fresh(encode_slabs, batch), {"label": name, "items": (batch,)}
-            )
+            self._start(encode_slabs, (batch,), slabs_are_there, {"label": name})
             for name, batch in slab_batches(staged, fitted)
         ]
-        outcomes = [self._result("encode", (staged,), future)[0] for future in futures]
+        outcomes = [self._finish("encode", (staged,), future)[0] for future in futures]
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
         self._keep(failures[:1])
         return [] if failures else [staged]
@@ -146,19 +172,21 @@ class _LotRun:
         for name in self._plans.keys() - settled:
             self._keep([StepFailedError.of(name, "flow", error).failure])
 
-    def _fresh(self, task: Task[..., Any], item: Any) -> Task[..., Any]:
-        return task
+    def _start(
+        self,
+        task: Task[..., Any],
+        items: Sequence[Any],
+        there: Callable[[Any], bool] | None,
+        parameters: dict[str, Any],
+    ) -> PrefectFuture[Any]:
+        if there is not None and len(items) == 1 and not there(items[0]):
+            task = task.with_options(refresh_cache=True)
+        named = {"label": label([item.name for item in items]), **parameters}
+        return self._runner.submit(task, {**named, "items": tuple(items)})
 
-    def _submit(
-        self, name: str, task: Task[..., Any], items: tuple[Any, ...], parameters: dict[str, Any]
-    ) -> list[Any]:
-        arguments = {"label": label([item.name for item in items]), "items": items, **parameters}
-        task = self._fresh(task, items)
-        return self._result(name, items, self._runner.submit(task, arguments))
-
-    def _result(self, name: str, items: Sequence[Any], future: Any) -> list[Any]:
+    def _finish(self, name: str, items: Sequence[Any], future: PrefectFuture[Any]) -> list[Any]:
         try:
-            return future.result()
+            return list(future.result())
         except StepFailedError as error:
             return [error.failure for _ in items]
         except Exception as error:  # a worker that died too often, a timeout, a lost scheduler
@@ -170,6 +198,8 @@ class _LotRun:
         for outcome in outcomes:
             if isinstance(outcome, Failure):
                 plan = self._plans[outcome.name]
+                if outcome.kind in MISMATCHES:
+                    steps.discard(self._archive, plan.key)
                 self.records.append(steps.failed_record(plan, self._profile, outcome))
             else:
                 kept.append(outcome)

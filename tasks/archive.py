@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +9,13 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 
 from medzip import archive as steps
-from medzip.archive import SlabRecord
-from tasks.apart import prove_apart
+from medzip.archive.encoding import read_slab
 from tasks.policy import IO_RETRIES, StepFailedError, cache_key, run_each
 
 if TYPE_CHECKING:
     from prefect.context import TaskRunContext
 
-    from medzip.archive import Committed, Failure, Proof, Sealed, SeriesRecord, Staged
+    from medzip.archive import Committed, Failure, Proof, Sealed, SeriesRecord, SlabRecord, Staged
 
 __all__ = [
     "SlabBatch",
@@ -26,6 +24,7 @@ __all__ = [
     "prove_series",
     "publish_index",
     "seal_series",
+    "slabs_are_there",
 ]
 
 HOUR = 3600.0
@@ -85,6 +84,16 @@ def encode_slabs(
     return run_each("encode", _encode, items)
 
 
+def slabs_are_there(batch: SlabBatch) -> bool:
+    """Whether the slabs that a cached result speaks of lie in the archive's work, unharmed."""
+    try:
+        for volume, slab in batch.slabs:
+            read_slab(batch.staged, volume, slab)
+    except (OSError, ValueError, KeyError):
+        return False
+    return True
+
+
 @task(
     task_run_name="seal-{label}",
     tags=["medzip", "seal"],
@@ -96,12 +105,6 @@ def encode_slabs(
 def seal_series(label: str, items: tuple[Staged, ...]) -> list[Sealed | Failure]:
     """Assemble each object at a temporary name."""
     return run_each("seal", steps.seal, items)
-
-
-def _prove(sealed: Sealed) -> Proof:
-    if sealed.pid == os.getpid():
-        return prove_apart(sealed)
-    return steps.prove(sealed)
 
 
 @task(
@@ -116,9 +119,9 @@ def prove_series(label: str, items: tuple[Sealed, ...]) -> list[Proof | Failure]
     """Decode each object from its stored bytes and compare every file.
 
     Always in another process than the one that sealed it: where Dask sends both to the same
-    worker, a fresh interpreter does it. Never cached, and a mismatch is never retried.
+    worker, the library starts a fresh interpreter. Never cached, and a mismatch is never retried.
     """
-    return run_each("prove", _prove, items)
+    return run_each("prove", steps.prove, items)
 
 
 @task(

@@ -1,24 +1,51 @@
-"""Tasks of the report: rows into the Parquet dataset, the page for people."""
+"""Tasks of the report: figures of other codecs, rows into the dataset, the page for people."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from medzip.evaluation.archived import Beside, beside
 from medzip.report import render_report, rows_from, write_report_rows
-from tasks.policy import IO_RETRIES, StepFailedError
+from tasks.policy import IO_RETRIES, StepFailedError, run_each
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from medzip.archive import Summary
+    from medzip.archive import Failure, Summary
 
-__all__ = ["write_report"]
+__all__ = ["Comparison", "compare_series", "write_report"]
 
 HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One committed object to measure other codecs on, and whether to draw it."""
+
+    archive: str
+    key: str
+    name: str
+    picture: bool
+
+
+@task(
+    task_run_name="compare-{label}",
+    tags=["medzip", "compare"],
+    timeout_seconds=1 * HOUR,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    **IO_RETRIES,
+)
+def compare_series(label: str, items: tuple[Comparison, ...]) -> list[Beside | Failure]:
+    """Measure JPEG XL, JPEG-LS and JPEG 2000 on a slab of each object and draw its middle slice."""
+    return run_each(
+        "compare", lambda item: beside(item.archive, item.key, picture=item.picture), items
+    )
 
 
 @task(
@@ -29,7 +56,9 @@ HOUR = 3600.0
     persist_result=False,
     **IO_RETRIES,
 )
-def write_report(summary: Summary, folder: str, run_id: str, started: datetime) -> str:
+def write_report(
+    summary: Summary, folder: str, run_id: str, started: datetime, compared: tuple[Beside, ...] = ()
+) -> str:
     """Add the rows of this run to the dataset FOLDER/rows and render FOLDER/report.html.
 
     Returns
@@ -38,7 +67,13 @@ def write_report(summary: Summary, folder: str, run_id: str, started: datetime) 
         Path of the page.
     """
     try:
-        rows = rows_from(summary, run_id=run_id, started=started)
+        rows = rows_from(
+            summary,
+            run_id=run_id,
+            started=started,
+            peers=[peer for item in compared for peer in item.peers],
+            pictures=[item.picture for item in compared if item.picture is not None],
+        )
         dataset = Path(folder) / "rows"
         write_report_rows(dataset, rows)
         return str(render_report(dataset, Path(folder) / "report.html", run_id=run_id))

@@ -8,6 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 
 from medzip import archive as steps
+from medzip.archive.encoding import read_fitted
 from tasks.policy import IO_RETRIES, StepFailedError, cache_key, run_each
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from medzip.archive import Failure, Fitted, Inventory, ObjectPlan, SeriesRecord, Staged
 
-__all__ = ["check_series", "fit_series", "scan_sources", "stage_series"]
+__all__ = ["check_series", "fit_is_there", "fit_series", "scan_sources", "stage_series"]
 
 HOUR = 3600.0
 
@@ -110,3 +111,12 @@ def fit_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
 def fit_series(label: str, items: tuple[Staged, ...]) -> list[Fitted | Failure]:
     """Fit a model to each volume of each object and write it beside the slabs."""
     return run_each("fit", steps.fit, items)
+
+
+def fit_is_there(staged: Staged) -> bool:
+    """Whether the models that a cached fit speaks of lie beside the slabs, unharmed."""
+    try:
+        read_fitted(staged)
+    except (OSError, ValueError, KeyError):
+        return False
+    return True
