@@ -20,6 +20,13 @@ pool; a flow may compose the same steps elsewhere.
 
 from __future__ import annotations
 
+from medzip.archive.committing import already_proven, commit, discard, publish
+from medzip.archive.compressing import compress
+from medzip.archive.describing import inspect
+from medzip.archive.encoding import encode, fit
+from medzip.archive.failures import failed_record, failure_of
+from medzip.archive.layout import archive_lock
+from medzip.archive.proving import prove
 from medzip.archive.records import (
     Committed,
     Event,
@@ -41,24 +48,11 @@ from medzip.archive.records import (
     VolumeRecord,
     to_json,
 )
-from medzip.archive.steps import (
-    already_proven,
-    archive_lock,
-    commit,
-    compress,
-    encode,
-    failed_record,
-    failure_of,
-    fit,
-    inspect,
-    prove,
-    publish,
-    restore,
-    scan,
-    seal,
-    stage,
-    verify,
-)
+from medzip.archive.restoring import Restored, restore
+from medzip.archive.scanning import scan
+from medzip.archive.sealing import seal
+from medzip.archive.staging import stage
+from medzip.archive.verifying import Verified, verify
 
 __all__ = [
     "Committed",
@@ -70,6 +64,7 @@ __all__ = [
     "ObjectRef",
     "PartBytes",
     "Proof",
+    "Restored",
     "Sealed",
     "SeriesRecord",
     "SlabRecord",
@@ -78,11 +73,13 @@ __all__ = [
     "StagedVolume",
     "Summary",
     "Verdict",
+    "Verified",
     "VolumeRecord",
     "already_proven",
     "archive_lock",
     "commit",
     "compress",
+    "discard",
     "encode",
     "failed_record",
     "failure_of",

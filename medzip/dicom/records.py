@@ -25,10 +25,13 @@ class Span:
         Bytes ``[offset, offset + length)`` of the file.
     stack : int
         Index of the stack in its plan.
-    z, slices : int
-        The span holds slices ``[z, z + slices)`` of the stack.
+    z, slices, step : int
+        The span holds slices z, z + step, ..., ``slices`` of them (frames of repeated positions lie
+        apart in the stack).
     coding : str
         How the bytes become voxels: a name of ``medzip.dicom.volume.CODINGS``.
+    header : int
+        Bytes right in front of the span that the coding needs (a codestream's own header).
     """
 
     offset: int
@@ -36,7 +39,9 @@ class Span:
     stack: int
     z: int
     slices: int
+    step: int
     coding: str
+    header: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,131 @@
+"""Proven objects -> the archive: final names, digests beside them, index over all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medzip.archive.describing import describe
+from medzip.archive.index import read_index, write_index
+from medzip.archive.layout import (
+    digest_line,
+    digest_path,
+    flush_directory,
+    object_path,
+    read_digest,
+    sha256_file,
+    work_path,
+    write_atomic,
+)
+from medzip.archive.records import Committed, Verdict
+from medzip.errors import ArchiveError, CorruptStreamError, VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from medzip.archive.layout import StrPath
+    from medzip.archive.records import ObjectPlan, Proof, SeriesRecord
+
+__all__ = ["already_proven", "commit", "discard", "publish"]
+
+
+def already_proven(plan: ObjectPlan, archive: StrPath, profile: str) -> SeriesRecord | None:
+    """Find a committed object of the same content, whatever profile it was coded with.
+
+    Parameters
+    ----------
+    plan : ObjectPlan
+        From ``scan``; its key is the content's.
+    archive : path
+        Archive.
+    profile : str
+        Profile of this run; it does not matter to the content.
+
+    Returns
+    -------
+    SeriesRecord or None
+        None when there is no such object, or its stored bytes do not have their digest any more:
+        then it is made again from the source.
+    """
+    del profile
+    path = object_path(archive, plan.key)
+    sha256 = read_digest(path)
+    try:
+        if not sha256 or sha256_file(path) != sha256:
+            return None
+        return replace(describe(path), verdict=Verdict.ALREADY_PROVEN)
+    except (FileNotFoundError, ArchiveError, CorruptStreamError):
+        return None
+
+
+def commit(proof: Proof) -> Committed:
+    """Give a proven object its final name, flush, and drop its work.
+
+    The digest goes first: an object without one never counts.
+
+    Raises
+    ------
+    VerificationError
+        When the proof is not one: no process, or no file count.
+    OSError
+        When the archive cannot be written.
+    """
+    if proof.record is None or not proof.pid or proof.files != proof.record.files:
+        raise VerificationError(
+            f"{proof.path}: expected a proof of all files, got one of {proof.files}; run again"
+        )
+    path = object_path(proof.archive, proof.key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(digest_path(path), digest_line(path, proof.sha256))
+    os.replace(proof.path, path)
+    flush_directory(path.parent)
+    shutil.rmtree(work_path(proof.archive, proof.key), ignore_errors=True)
+    return Committed(
+        archive=proof.archive,
+        key=proof.key,
+        profile=proof.profile,
+        path=str(path),
+        sha256=proof.sha256,
+        size=proof.size,
+        record=proof.record,
+    )
+
+
+def discard(archive: StrPath, key: str) -> None:
+    """Drop the work of an object that was not proven, so that the next run begins anew."""
+    shutil.rmtree(work_path(archive, key), ignore_errors=True)
+
+
+def publish(archive: StrPath, records: Sequence[SeriesRecord]) -> None:
+    """Write the index: every object of the archive, those of this run last.
+
+    Restoring takes a path that several objects hold from the last of them. Call it once, when all
+    objects of a run are done, failed ones included.
+
+    Parameters
+    ----------
+    archive : path
+        Archive, locked by this run.
+    records : sequence of SeriesRecord
+        Records of the run.
+    """
+    path = Path(archive)
+    there = {file.stem for file in (path / "objects").glob("*.zip") if read_digest(file)}
+    now = {record.key for record in records if record.verdict is not Verdict.FAILED} & there
+    try:
+        before = [entry.key for entry in read_index(path)]
+    except (FileNotFoundError, ArchiveError):
+        before = []  # first run, or a broken index: the digests beside the objects tell all
+    known = set(before) | now
+    order = sorted(there - known) + [key for key in before if key in there - now] + sorted(now)
+    write_index(path, order)
+    for part in (path / "objects").glob("*.part"):
+        part.unlink()
+    for digest in (path / "objects").glob("*.zip.sha256"):
+        if not digest.with_suffix("").exists():
+            digest.unlink()
+    if all(record.verdict is not Verdict.FAILED for record in records):
+        shutil.rmtree(path / "work", ignore_errors=True)

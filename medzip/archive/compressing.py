@@ -1,0 +1,268 @@
+"""All steps for all objects, in a pool of processes and without any orchestrator."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import time
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medzip.archive.committing import already_proven, commit, discard, publish
+from medzip.archive.encoding import encode, fit
+from medzip.archive.failures import failed_record, failure_of
+from medzip.archive.layout import archive_lock
+from medzip.archive.pool import new_pool
+from medzip.archive.proving import prove
+from medzip.archive.records import Event, Staged, Summary, Verdict
+from medzip.archive.scanning import scan
+from medzip.archive.sealing import seal
+from medzip.archive.staging import stage
+from medzip.codec import PROFILES
+from medzip.errors import ArchiveError, CorruptStreamError, MedZipError, VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from medzip.archive.layout import StrPath
+    from medzip.archive.records import Failure, ObjectPlan, SeriesRecord
+
+__all__ = ["check_places", "compress"]
+
+
+def check_places(sources: Sequence[StrPath], archive: StrPath) -> None:
+    """Refuse an archive inside a source, or a source inside the archive.
+
+    Raises
+    ------
+    ArchiveError
+        Naming the two folders.
+    """
+    target = Path(os.path.realpath(archive))
+    for source in sources:
+        root = Path(os.path.realpath(source))
+        if target == root or root in target.parents or target in root.parents:
+            raise ArchiveError(
+                f"{target}: expected an archive apart from its source, got one inside the other "
+                f"({root}); name a folder outside"
+            )
+
+
+def compress(
+    sources: Sequence[StrPath],
+    archive: StrPath,
+    profile: str = "default",
+    workers: int | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> Summary:
+    """Compress everything under ``sources`` into a verified archive.
+
+    Parameters
+    ----------
+    sources : sequence of path
+        Folders or files; they are only read.
+    archive : path
+        Archive, created if it does not exist; apart from every source.
+    profile : str
+        "fast", "default" or "max".
+    workers : int, optional
+        Processes at work at a time; None for as many as this process may use cores.
+    on_event : callable, optional
+        Called with the progress, in this process.
+
+    Returns
+    -------
+    Summary
+        What became of each object. A failure of one does not stop the others.
+
+    Raises
+    ------
+    ArchiveError
+        When the archive is held by another run, is no archive, or overlaps a source.
+    SourceError
+        When a source does not exist.
+    """
+    if profile not in PROFILES:
+        raise ArchiveError(f"expected a profile of {sorted(PROFILES)}, got {profile!r}; name one")
+    started = time.perf_counter()
+    check_places(sources, archive)
+    report = on_event or (lambda event: None)
+    count = workers or len(os.sched_getaffinity(0))
+    inventory = scan(sources, on_event)
+    with archive_lock(archive):
+        run = _Run(os.fspath(archive), profile, count, report, len(inventory.plans))
+        run.work(inventory.plans)
+        records = sorted(run.records, key=lambda record: record.key)
+        failures = [*inventory.failures, *run.failures]
+        try:
+            publish(archive, records)
+        except OSError as error:
+            failures.append(failure_of(None, "commit", error))
+    return Summary(
+        archive=os.fspath(archive),
+        profile=profile,
+        objects=tuple(records),
+        failures=tuple(failures),
+        seconds=time.perf_counter() - started,
+    )
+
+
+@dataclass
+class _Job:
+    """One object on its way."""
+
+    number: int
+    plan: ObjectPlan
+    staged: Staged | None = None
+    left: int = 0
+    failed: bool = False
+
+
+@dataclass(order=True)
+class _Task:
+    """One step to run: objects that are further on first, so that work in hand stays small."""
+
+    rank: tuple[int, int]
+    job: _Job = field(compare=False)
+    stage: str = field(compare=False)
+    call: tuple[Callable[..., Any], tuple[Any, ...]] = field(compare=False)
+
+
+class _Run:
+    """State of one run. Steps go to worker processes; proofs to processes that never seal."""
+
+    def __init__(
+        self,
+        archive: str,
+        profile: str,
+        workers: int,
+        report: Callable[[Event], None],
+        total: int,
+    ) -> None:
+        self.records: list[SeriesRecord] = []
+        self.failures: list[Failure] = []
+        self._archive, self._profile, self._workers = archive, profile, workers
+        self._report, self._total = report, total
+        self._pools: dict[str, ProcessPoolExecutor] = {}
+        self._ready: list[_Task] = []
+        self._running: dict[Future[Any], _Task] = {}
+
+    def work(self, plans: Sequence[ObjectPlan]) -> None:
+        """Bring all plans through all steps; return when nothing is left."""
+        waiting = deque(_Job(number, plan) for number, plan in enumerate(plans))
+        under_way = 0
+        try:
+            while waiting or self._ready or self._running:
+                # Staged voxels take disk: no more objects at a time than keep the workers busy.
+                while waiting and under_way - len(self.records) <= self._workers:
+                    job = waiting.popleft()
+                    under_way += 1
+                    self._add(job, "check", already_proven, job.plan, self._archive, self._profile)
+                while self._ready and len(self._running) < self._workers:
+                    self._submit(heapq.heappop(self._ready))
+                done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._finish(future)
+        finally:
+            for pool in self._pools.values():
+                pool.shutdown(cancel_futures=True)
+
+    def _add(self, job: _Job, stage: str, call: Callable[..., Any], *arguments: Any) -> None:
+        order = ("prove", "commit", "seal", "encode", "fit", "stage", "check").index(stage)
+        heapq.heappush(self._ready, _Task((job.number, order), job, stage, (call, arguments)))
+
+    def _submit(self, task: _Task) -> None:
+        if task.job.failed:
+            self._release(task.job)
+            return
+        kind = "prove" if task.stage == "prove" else "work"
+        call, arguments = task.call
+        for _ in range(2):
+            pool = self._pools.get(kind)
+            if pool is None:
+                pool = self._pools[kind] = new_pool(self._workers)
+            try:
+                self._running[pool.submit(call, *arguments)] = task
+            except BrokenProcessPool:
+                self._pools.pop(kind).shutdown(wait=False)  # its tasks failed; others go on
+            else:
+                return
+        self._fail(task, MemoryError("worker processes cannot be started"))
+
+    def _finish(self, future: Future[Any]) -> None:
+        task = self._running.pop(future)
+        error = future.exception()
+        if error is not None:
+            if isinstance(error, BrokenProcessPool):
+                error = MemoryError("a worker process died (out of memory?); use fewer --workers")
+            self._fail(task, error)
+            return
+        try:
+            self._advance(task, future.result())
+        except (OSError, MedZipError) as failure:
+            self._fail(task, failure)
+
+    def _fail(self, task: _Task, error: BaseException) -> None:
+        job = task.job
+        if not job.failed:
+            job.failed = True
+            if isinstance(error, (VerificationError, CorruptStreamError, ArchiveError)):
+                # What does not match must not be taken up again by the next run.
+                discard(self._archive, job.plan.key)
+            failure = failure_of(job.plan, task.stage, error)
+            self.failures.append(failure)
+            record = failed_record(job.plan, self._profile, failure)
+            self._end(job, record)
+        self._release(job)
+
+    def _release(self, job: _Job) -> None:
+        job.left = max(0, job.left - 1)
+
+    def _advance(self, task: _Task, result: Any) -> None:
+        """Hand the result of a step to the next one."""
+        job = task.job
+        if job.failed:
+            return
+        if task.stage == "check":
+            if result is not None:
+                self._end(job, result)
+            else:
+                self._add(job, "stage", stage, job.plan, self._archive, self._profile)
+        elif task.stage == "stage":
+            job.staged = result
+            self._add(job, "fit", fit, job.staged)
+        elif task.stage == "fit":
+            self._encode(job)
+        elif task.stage == "encode":
+            job.left -= 1
+            self._progress(job)
+            if job.left == 0:
+                self._add(job, "seal", seal, job.staged)
+        elif task.stage == "seal":
+            self._add(job, "prove", prove, result)
+        else:
+            record = commit(result).record
+            if record is not None:
+                self._end(job, record)
+
+    def _encode(self, job: _Job) -> None:
+        staged = job.staged
+        if staged is None or not staged.slab_indices:
+            self._add(job, "seal", seal, staged)
+            return
+        job.left = len(staged.slab_indices)
+        for volume, slab in staged.slab_indices:
+            self._add(job, "encode", encode, staged, volume, slab)
+
+    def _progress(self, job: _Job) -> None:
+        total = len(job.staged.slab_indices) if job.staged else 0
+        self._report(Event("encode", job.plan.name, total - job.left, total))
+
+    def _end(self, job: _Job, record: SeriesRecord) -> None:
+        self.records.append(record)
+        verb = "commit" if record.verdict is not Verdict.FAILED else "failed"
+        self._report(Event(verb, job.plan.name, len(self.records), self._total))

@@ -1,0 +1,141 @@
+"""A committed object -> its record, as reports and ``inspect`` show it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from medzip.archive.container import ENVELOPE, MANIFEST, slab_name, volume_metadata
+from medzip.archive.index import read_index
+from medzip.archive.layout import ARCHIVE_FORMAT, object_path, open_archive
+from medzip.archive.reader import ObjectReader
+from medzip.archive.records import (
+    NAME_DIGITS,
+    PartBytes,
+    SeriesRecord,
+    SlabRecord,
+    StageSeconds,
+    Verdict,
+    VolumeRecord,
+)
+from medzip.errors import ArchiveError
+
+if TYPE_CHECKING:
+    from medzip.archive.layout import StrPath
+
+__all__ = ["describe", "inspect", "object_paths"]
+
+
+def describe(path: Path) -> SeriesRecord:
+    """Describe an object by its manifest and container; nothing is decoded.
+
+    Raises
+    ------
+    ArchiveError
+        When the object is broken.
+    """
+    with ObjectReader(path) as reader:
+        manifest, sizes = reader.manifest, reader.sizes()
+        models = [reader.model(number) for number in range(len(manifest.volumes))]
+    slabs: list[SlabRecord] = []
+    volumes: list[VolumeRecord] = []
+    for number, (volume, model) in enumerate(zip(manifest.volumes, models, strict=True)):
+        first = len(slabs)
+        for slab in range(volume.slabs):
+            depth = min(volume.depth, volume.shape[0] - slab * volume.depth)
+            voxels = depth * volume.shape[1] * volume.shape[2]
+            slabs.append(
+                SlabRecord(
+                    name=manifest.key[:NAME_DIGITS],
+                    volume=number,
+                    slab=slab,
+                    shape=(depth, volume.shape[1], volume.shape[2]),
+                    dtype=volume.dtype,
+                    voxels=voxels,
+                    raw_bytes=voxels * np.dtype(volume.dtype).itemsize,
+                    encoded_bytes=sizes.get(slab_name(number, slab), 0),
+                    sha256="",
+                    model_digest=model.digest,
+                    seconds=0.0,
+                    reused=True,
+                )
+            )
+        volumes.append(
+            VolumeRecord(
+                shape=volume.shape,
+                dtype=volume.dtype,
+                depth=volume.depth,
+                geometry=volume.geometry,
+                model_digest=model.digest,
+                model_bytes=sizes.get(volume_metadata(number), 0),
+                slab_bytes=sum(slab.encoded_bytes for slab in slabs[first:]),
+            )
+        )
+    size = path.stat().st_size
+    parts = PartBytes(
+        slabs=sum(volume.slab_bytes for volume in volumes),
+        model=sum(volume.model_bytes for volume in volumes),
+        envelope=sizes.get(ENVELOPE, 0),
+        manifest=sizes.get(MANIFEST, 0),
+    )
+    kept = Counter(file.reason for file in manifest.files if file.reason)
+    return SeriesRecord(
+        key=manifest.key,
+        kind=manifest.kind,
+        verdict=Verdict.PROVEN,
+        profile=manifest.profile,
+        codec_version=manifest.codec_version,
+        format_version=ARCHIVE_FORMAT,
+        files=len(manifest.files),
+        raw_bytes=sum(file.size for file in manifest.files),
+        encoded_bytes=size,
+        voxels=sum(slab.voxels for slab in slabs),
+        voxel_bytes=sum(slab.raw_bytes for slab in slabs),
+        parts=PartBytes(
+            parts.slabs, parts.model, parts.envelope, parts.manifest, size - parts.total
+        ),
+        kept_whole=tuple(sorted(kept.items())),
+        volumes=tuple(volumes),
+        slabs=tuple(slabs),
+        seconds=StageSeconds(),
+    )
+
+
+def object_paths(archive: StrPath) -> list[Path]:
+    """Objects of an archive, oldest first.
+
+    An archive whose index is missing or broken still has its objects: they come by name.
+
+    Raises
+    ------
+    ArchiveError
+        When the folder is no archive.
+    """
+    path = open_archive(archive)
+    there = {file.stem: file for file in (path / "objects").glob("*.zip")}
+    try:
+        order = [entry.key for entry in read_index(path)]
+    except (FileNotFoundError, ArchiveError):
+        order = []
+    # What the index names but is missing must fail where it is used, not vanish here.
+    listed = [object_path(path, key) for key in order]
+    return [*listed, *(there[key] for key in sorted(there.keys() - set(order)))]
+
+
+def inspect(archive: StrPath) -> tuple[SeriesRecord, ...]:
+    """Describe all objects of an archive.
+
+    Returns
+    -------
+    tuple of SeriesRecord
+        Oldest object first; a broken object raises.
+
+    Raises
+    ------
+    ArchiveError
+        When the folder is no archive or an object is broken.
+    """
+    return tuple(describe(Path(path)) for path in object_paths(archive))

@@ -1,0 +1,77 @@
+"""Exceptions -> failures that name file, cause and remedy."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from medzip.archive.records import (
+    NAME_DIGITS,
+    Failure,
+    PartBytes,
+    SeriesRecord,
+    StageSeconds,
+    Verdict,
+)
+from medzip.errors import MedZipError
+
+if TYPE_CHECKING:
+    from medzip.archive.records import ObjectPlan
+
+__all__ = ["failed_record", "failure_of"]
+
+
+def failure_of(plan: ObjectPlan | str | None, stage: str, error: BaseException) -> Failure:
+    """Describe an exception as a failure of one object.
+
+    Parameters
+    ----------
+    plan : ObjectPlan, str or None
+        The object, its key, or None for what belongs to no object.
+    stage : str
+        Step that raised.
+    error : BaseException
+        What it raised.
+    """
+    key = plan if isinstance(plan, str) else plan.key if plan else "scan"
+    kind = type(error).__name__
+    message = str(error)
+    if isinstance(error, OSError) and not isinstance(error, MedZipError):
+        kind = f"OSError:{errno.errorcode.get(error.errno or 0, 'unknown')}"
+        cause = error.strerror or str(error)
+        where = f"{error.filename}: " if error.filename else ""
+        remedy = {
+            errno.ENOSPC: "free space on the disk of the archive",
+            errno.EDQUOT: "free space within your quota",
+            errno.EACCES: "check permissions",
+            errno.EIO: "check the disk",
+        }.get(error.errno or 0, "remove the cause")
+        message = f"{where}expected to {stage}, got: {cause}; {remedy}, then run again"
+    elif not isinstance(error, MedZipError):
+        message = (
+            f"expected to {stage}, got {kind}: {error}; run again, and report it if it comes again"
+        )
+    return Failure(key[:NAME_DIGITS], stage, kind, message)
+
+
+def failed_record(plan: ObjectPlan, profile: str, failure: Failure) -> SeriesRecord:
+    """Record of an object that did not make it, for the report."""
+    return SeriesRecord(
+        key=plan.key,
+        kind=plan.kind,
+        verdict=Verdict.FAILED,
+        profile=profile,
+        codec_version="",
+        format_version=0,
+        files=len(plan.files),
+        raw_bytes=plan.raw_bytes,
+        encoded_bytes=0,
+        voxels=0,
+        voxel_bytes=0,
+        parts=PartBytes(),
+        kept_whole=(),
+        volumes=(),
+        slabs=(),
+        seconds=StageSeconds(),
+        failure=failure,
+    )

@@ -1,0 +1,212 @@
+"""Where things lie in an archive, and how they get there without ever being half there.
+
+::
+
+    ARCHIVE/
+      medzip.json             what this folder is (fixed content)
+      index.json              every object with size and SHA-256, oldest first
+      index.json.sha256       digest of the index, as sha256sum writes it
+      objects/<key>.zip       one object: a zip store holding one Zarr group
+      objects/<key>.zip.sha256
+      work/<key>/             unfinished objects; gone when nothing failed
+      lock                    empty; held with flock while a run writes
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medzip.errors import ArchiveError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    StrPath = str | os.PathLike[str]
+
+__all__ = [
+    "ARCHIVE_FORMAT",
+    "MARKER",
+    "archive_lock",
+    "canonical_json",
+    "digest_line",
+    "digest_path",
+    "flush_directory",
+    "index_path",
+    "object_key",
+    "object_path",
+    "open_archive",
+    "read_digest",
+    "sha256_file",
+    "work_path",
+    "write_atomic",
+]
+
+ARCHIVE_FORMAT = 1
+"""Version of this layout and of the manifest."""
+
+_CHUNK = 1 << 20
+
+
+def canonical_json(value: Any) -> bytes:
+    """Serialise deterministically: sorted keys, no spaces, ASCII (names that are not UTF-8 too)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+MARKER = canonical_json({"archive_format": ARCHIVE_FORMAT, "what": "medzip archive"}) + b"\n"
+
+
+def object_key(
+    files: Iterable[tuple[str, int, str]],
+    links: Iterable[tuple[str, str]],
+    directories: Iterable[str],
+) -> str:
+    """Key of an object: what it brings back, whatever way it is stored.
+
+    Parameters
+    ----------
+    files : iterable of (path, size, sha256)
+        Its files.
+    links : iterable of (path, target)
+        Its symbolic links.
+    directories : iterable of str
+        Its empty directories.
+    """
+    content = {
+        "directories": sorted(directories),
+        "files": sorted(list(file) for file in files),
+        "links": sorted(list(link) for link in links),
+    }
+    return hashlib.sha256(canonical_json(content)).hexdigest()
+
+
+def object_path(archive: StrPath, key: str) -> Path:
+    """Path of an object."""
+    return Path(archive) / "objects" / f"{key}.zip"
+
+
+def digest_path(path: Path) -> Path:
+    """Path of the digest beside a file."""
+    return path.with_name(path.name + ".sha256")
+
+
+def index_path(archive: StrPath) -> Path:
+    """Path of the index."""
+    return Path(archive) / "index.json"
+
+
+def work_path(archive: StrPath, key: str) -> Path:
+    """Folder of an unfinished object."""
+    return Path(archive) / "work" / key
+
+
+def digest_line(path: Path, sha256: str) -> bytes:
+    """Line that ``sha256sum --check`` takes; every byte of it is determined."""
+    return f"{sha256}  {path.name}\n".encode()
+
+
+def read_digest(path: Path) -> str:
+    """Digest that lies beside a file, "" when it is missing or not what we write."""
+    try:
+        line = digest_path(path).read_bytes()
+    except FileNotFoundError:
+        return ""
+    sha256 = line[:64].decode("ascii", "replace")
+    return sha256 if line == digest_line(path, sha256) else ""
+
+
+def sha256_file(path: StrPath) -> str:
+    """SHA-256 of a file, in hex."""
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all, whatever is killed or unplugged."""
+    temporary = path.with_name(path.name + ".part")
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    flush_directory(path.parent)
+
+
+def flush_directory(path: Path) -> None:
+    """Make renames in a folder outlive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def open_archive(archive: StrPath) -> Path:
+    """Path of an archive that exists.
+
+    Raises
+    ------
+    ArchiveError
+        When the folder is missing or no archive.
+    """
+    path = Path(archive)
+    marker = path / "medzip.json"
+    if not marker.is_file():
+        raise ArchiveError(
+            f"{path}: expected a MedZip archive, got no medzip.json in it; check the path"
+        )
+    return path
+
+
+def _create(archive: Path) -> None:
+    """Create the folder, or check that it is ours to write to."""
+    # A run killed before the marker was there leaves at most these behind.
+    ours = {"medzip.json", "medzip.json.part", "lock", "objects", "work"}
+    known = (archive / "medzip.json").exists() or not archive.exists()
+    if not known and (not archive.is_dir() or set(os.listdir(archive)) - ours):
+        raise ArchiveError(
+            f"{archive}: expected an archive, or no such folder yet, got a folder with other "
+            "things in it; name another folder"
+        )
+    archive.mkdir(parents=True, exist_ok=True)
+    (archive / "lock").touch()
+
+
+@contextmanager
+def archive_lock(archive: StrPath) -> Iterator[None]:
+    """Hold an archive for writing; it is created if it does not exist.
+
+    The lock is the kernel's (flock), so it ends with the process however that dies: there are no
+    stale locks.
+
+    Raises
+    ------
+    ArchiveError
+        When another run holds it, or the folder is no archive.
+    """
+    path = Path(archive)
+    _create(path)
+    with open(path / "lock", "rb+") as file:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+            raise ArchiveError(
+                f"{path}: expected to be the only run that writes to it, got another one at work; "
+                "wait until it ends, then run again"
+            ) from error
+        for folder in ("objects", "work"):
+            (path / folder).mkdir(exist_ok=True)
+        if not (path / "medzip.json").exists():
+            write_atomic(path / "medzip.json", MARKER)
+        yield

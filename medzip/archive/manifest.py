@@ -1,0 +1,235 @@
+"""What an object holds, as canonical JSON, and back with nothing taken on trust.
+
+The manifest is all that restoring needs beside voxels and envelope. It comes out of a file that
+anybody may have written, so :func:`read_manifest` checks everything before a path is used.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from medzip.archive.layout import ARCHIVE_FORMAT, object_key
+from medzip.archive.paths import check_paths
+from medzip.archive.records import StagedVolume, to_json
+from medzip.dicom.records import FileEntry, Span
+from medzip.errors import ArchiveError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from medzip.archive.records import ObjectPlan
+
+__all__ = ["Manifest", "manifest_of", "read_manifest"]
+
+_DTYPES = {"uint8": 1, "int8": 1, "uint16": 2, "int16": 2}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an object holds.
+
+    Attributes
+    ----------
+    key, kind, profile : str
+        As in the plan it was made of.
+    codec_version : str
+        Version of the package that wrote it.
+    files : tuple of FileEntry
+        In storage order; ``source`` is "".
+    links : tuple of (str, str)
+        Symbolic links and their targets.
+    directories : tuple of str
+        Empty directories.
+    volumes : tuple of StagedVolume
+        The volumes.
+    """
+
+    key: str
+    kind: str
+    profile: str
+    codec_version: str
+    files: tuple[FileEntry, ...]
+    links: tuple[tuple[str, str], ...]
+    directories: tuple[str, ...]
+    volumes: tuple[StagedVolume, ...]
+
+
+def manifest_of(
+    plan: ObjectPlan, volumes: Sequence[StagedVolume], profile: str, codec_version: str
+) -> dict[str, Any]:
+    """Describe a plan; series are listed once, files refer to them by number."""
+    series = sorted({file.series_uid for file in plan.files})
+    number = {uid: index for index, uid in enumerate(series)}
+    return {
+        "archive_format": ARCHIVE_FORMAT,
+        "codec_version": codec_version,
+        "key": plan.key,
+        "kind": plan.kind,
+        "profile": profile,
+        "series": series,
+        "files": [
+            {
+                "path": file.path,
+                "size": file.size,
+                "sha256": file.sha256,
+                "mtime_ns": file.mtime_ns,
+                "mode": file.mode,
+                "series": number[file.series_uid],
+                "reason": file.reason,
+                "copy_of": file.copy_of,
+                "spans": [
+                    [s.offset, s.length, s.stack, s.z, s.slices, s.step, s.coding, s.header]
+                    for s in file.spans
+                ],
+            }
+            for file in plan.files
+        ],
+        "links": [list(link) for link in plan.links],
+        "directories": list(plan.directories),
+        "volumes": [to_json(volume) for volume in volumes],
+    }
+
+
+def read_manifest(data: bytes, name: str) -> Manifest:
+    """Read and check a manifest.
+
+    Parameters
+    ----------
+    data : bytes
+        Its JSON.
+    name : str
+        Object it came from, for messages.
+
+    Raises
+    ------
+    ArchiveError
+        When it is of another format, contradicts itself, or names paths outside the destination.
+    """
+    try:
+        value = json.loads(data)
+        if value["archive_format"] != ARCHIVE_FORMAT:
+            raise ArchiveError(
+                f"{name}: expected archive format {ARCHIVE_FORMAT}, got "
+                f"{value['archive_format']!r}; use the version of medzip that wrote it"
+            )
+        manifest = _build(value)
+    except ArchiveError:
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ArchiveError(
+            f"{name}: expected a manifest, got {type(error).__name__}: {error}; "
+            "restore the object from a copy"
+        ) from error
+    check_paths(
+        [file.path for file in manifest.files],
+        [path for path, _ in manifest.links],
+        manifest.directories,
+        name,
+    )
+    _check(manifest, name)
+    return manifest
+
+
+def _build(value: dict[str, Any]) -> Manifest:
+    """Build the records, with the type of every field made sure of."""
+    files = tuple(
+        FileEntry(
+            path=_text(file["path"]),
+            source="",
+            size=_count(file["size"]),
+            sha256=_text(file["sha256"]),
+            mtime_ns=int(file["mtime_ns"]),
+            mode=_count(file["mode"]) & 0o777,
+            series_uid=_text(value["series"][_count(file["series"])]),
+            spans=tuple(
+                Span(
+                    offset=_count(span[0]),
+                    length=_count(span[1]),
+                    stack=_count(span[2]),
+                    z=_count(span[3]),
+                    slices=_count(span[4]),
+                    step=_count(span[5]),
+                    coding=_text(span[6]),
+                    header=_count(span[7]),
+                )
+                for span in file["spans"]
+            ),
+            reason=_text(file["reason"]),
+            copy_of=int(file["copy_of"]),
+        )
+        for file in value["files"]
+    )
+    volumes = tuple(
+        StagedVolume(
+            shape=(_count(v["shape"][0]), _count(v["shape"][1]), _count(v["shape"][2])),
+            dtype=_text(v["dtype"]),
+            depth=_count(v["depth"]),
+            geometry=_text(v["geometry"]),
+        )
+        for v in value["volumes"]
+    )
+    return Manifest(
+        key=_text(value["key"]),
+        kind=_text(value["kind"]),
+        profile=_text(value["profile"]),
+        codec_version=_text(value["codec_version"]),
+        files=files,
+        links=tuple((_text(path), _text(target)) for path, target in value["links"]),
+        directories=tuple(_text(path) for path in value["directories"]),
+        volumes=volumes,
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {value!r}")
+    return value
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"expected a number of at least 0, got {value!r}")
+    return value
+
+
+def _check(manifest: Manifest, name: str) -> None:
+    """Check that files, spans and volumes fit together, and that the key is the content's."""
+
+    def demand(condition: bool, what: str) -> None:
+        if not condition:
+            raise ArchiveError(f"{name}: {what}; restore the object from a copy")
+
+    content = ((file.path, file.size, file.sha256) for file in manifest.files)
+    key = object_key(content, manifest.links, manifest.directories)
+    demand(key == manifest.key, f"expected the content of key {manifest.key}, got {key}")
+    for volume in manifest.volumes:
+        demand(
+            volume.dtype in _DTYPES and min(*volume.shape, volume.depth) > 0,
+            f"expected a volume of 8 or 16 bit voxels, got {volume}",
+        )
+    for index, file in enumerate(manifest.files):
+        demand(file.copy_of < index, "expected a copy to follow its original, got it before")
+        original = manifest.files[file.copy_of] if file.copy_of >= 0 else file
+        demand(
+            file.copy_of < 0
+            or (original.copy_of < 0 and original.sha256 == file.sha256 and not file.spans),
+            "expected a copy of the same content, got another one",
+        )
+        position = 0
+        for span in file.spans:
+            demand(
+                span.stack < len(manifest.volumes)
+                and span.slices > 0
+                and span.step > 0
+                and span.z + (span.slices - 1) * span.step < manifest.volumes[span.stack].shape[0],
+                "expected pixels within a volume, got some outside",
+            )
+            demand(
+                position <= span.offset
+                and span.header <= span.offset - position
+                and span.offset + span.length <= file.size,
+                "expected pixels within their file, got some outside",
+            )
+            position = span.offset + span.length

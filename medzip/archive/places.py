@@ -1,0 +1,191 @@
+"""Files and links below one folder, written so that nothing can lead out of it.
+
+Every name is resolved relative to an open folder and without following links (``openat`` with
+``O_NOFOLLOW``), so neither an archive nor a link that lies in the destination already can move a
+write elsewhere. Nothing that is there is ever replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+from medzip.errors import ArchiveError, VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from medzip.dicom.records import FileEntry
+
+__all__ = ["folder_below", "make_link", "write_files"]
+
+_CHUNK = 1 << 20
+_TIME_LIMIT_NS = 1 << 62
+
+
+@contextmanager
+def folder_below(root: int, path: str) -> Iterator[int]:
+    """Open a folder below ``root``, made if need be.
+
+    Parameters
+    ----------
+    root : int
+        Descriptor of the destination.
+    path : str
+        Relative path, checked before; "" for the root itself.
+
+    Raises
+    ------
+    ArchiveError
+        When a link or a file is in the way.
+    """
+    handle = os.dup(root)
+    try:
+        for part in path.split("/") if path else ():
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, dir_fd=handle)
+            try:
+                inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    raise
+                raise ArchiveError(
+                    f"{path}: expected a folder in the destination, got a link or file named "
+                    f"{part!r}; restore into an empty folder"
+                ) from error
+            os.close(handle)
+            handle = inner
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def write_files(
+    root: int, targets: Sequence[FileEntry], pieces: Iterator[bytes], origin: str
+) -> None:
+    """Write one content to one or more places, each named only when the digest is right.
+
+    Parameters
+    ----------
+    root : int
+        Descriptor of the destination.
+    targets : sequence of FileEntry
+        Files of the same content.
+    pieces : iterator of bytes
+        The content.
+    origin : str
+        Object it comes from, for messages.
+
+    Raises
+    ------
+    VerificationError
+        When the content does not have its SHA-256; no file is left then.
+    ArchiveError
+        When a file of other content is there.
+    OSError
+        When the destination cannot be written.
+    """
+    first = targets[0]
+    folder_path, _, name = first.path.rpartition("/")
+    digest = hashlib.sha256()
+
+    def counted() -> Iterator[bytes]:
+        for piece in pieces:
+            digest.update(piece)
+            yield piece
+        if digest.hexdigest() != first.sha256:
+            raise VerificationError(
+                f"{origin}: {first.path}: expected SHA-256 {first.sha256}, got "
+                f"{digest.hexdigest()}; restore the object from a copy"
+            )
+
+    with folder_below(root, folder_path) as folder, _place(folder, name, first, counted()) as file:
+        for entry in targets[1:]:
+            folder_path, _, name = entry.path.rpartition("/")
+            file.seek(0)
+            again = iter(lambda: file.read(_CHUNK), b"")
+            with folder_below(root, folder_path) as other, _place(other, name, entry, again):
+                pass
+
+
+@contextmanager
+def _place(folder: int, name: str, entry: FileEntry, pieces: Iterator[bytes]) -> Iterator[BinaryIO]:
+    """Write a file under a temporary name, then give it mode, time and its own; yield it open."""
+    temporary = f".medzip-{entry.sha256[:16]}.part"
+    if temporary == name:
+        temporary += "x"
+    _remove(folder, temporary)  # of a run that was killed
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=folder), "w+b") as file:
+        try:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fchmod(file.fileno(), entry.mode & 0o777)
+            # A time that the file system cannot hold is not worth losing a file for.
+            moment = max(-_TIME_LIMIT_NS, min(entry.mtime_ns, _TIME_LIMIT_NS))
+            with contextlib.suppress(OSError, OverflowError):
+                os.utime(file.fileno(), ns=(moment, moment))
+            _name(folder, temporary, name, entry)
+        finally:
+            _remove(folder, temporary)
+        yield file
+
+
+def _name(folder: int, temporary: str, name: str, entry: FileEntry) -> None:
+    """Give a complete file its name, unless something else has it."""
+    try:
+        # A hard link, not a rename, which would replace a file that is there.
+        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    except FileExistsError:
+        if not _same(folder, name, entry):
+            raise ArchiveError(
+                f"{entry.path}: expected no such file in the destination, got one of other "
+                "content; restore into an empty folder"
+            ) from None
+    except OSError as error:
+        # File systems without hard links.
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+            raise
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _same(folder: int, name: str, entry: FileEntry) -> bool:
+    """Whether a regular file of the wanted content is there."""
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode) or status.st_size != entry.size:
+        return False
+    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+    with os.fdopen(handle, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+
+
+def _remove(folder: int, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+def make_link(root: int, path: str, target: str) -> None:
+    """Make a symbolic link, or find the same one there.
+
+    Raises
+    ------
+    ArchiveError
+        When something else has its name.
+    """
+    folder_path, _, name = path.rpartition("/")
+    with folder_below(root, folder_path) as folder:
+        try:
+            os.symlink(target, name, dir_fd=folder)
+        except FileExistsError:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not stat.S_ISLNK(status.st_mode) or os.readlink(name, dir_fd=folder) != target:
+                raise ArchiveError(
+                    f"{path}: expected no such name in the destination, got another file or link; "
+                    "restore into an empty folder"
+                ) from None

@@ -1,0 +1,56 @@
+"""One call an object, in worker processes or here."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+import zarr
+
+from medzip.errors import MedZipError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+__all__ = ["fan_out", "new_pool"]
+
+Result = TypeVar("Result")
+
+
+def _quiet() -> None:
+    """Make a worker use one core: there are as many workers as cores to use."""
+    torch.set_num_threads(1)
+    zarr.config.set({"threading.max_workers": 1, "async.concurrency": 1})
+
+
+def new_pool(workers: int) -> ProcessPoolExecutor:
+    """Pool of fresh interpreters (never forked: Zarr and torch have threads)."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet)
+
+
+def fan_out(
+    call: Callable[..., Result], arguments: Sequence[tuple[Any, ...]], workers: int
+) -> Iterator[tuple[int, Result | BaseException]]:
+    """Call with each of ``arguments``; give number and result, or what it raised, as they come.
+
+    Only what data may cause is given as a result (OSError, MedZipError, a worker that died); a
+    fault of the program is raised.
+    """
+    if workers <= 1 or len(arguments) <= 1:
+        for number, one in enumerate(arguments):
+            try:
+                yield number, call(*one)
+            except (OSError, MedZipError) as error:
+                yield number, error
+        return
+    with new_pool(min(workers, len(arguments))) as pool:
+        futures = {pool.submit(call, *one): n for n, one in enumerate(arguments)}
+        for future in as_completed(futures):
+            try:
+                yield futures[future], future.result()
+            except (OSError, MedZipError, BrokenProcessPool) as error:
+                yield futures[future], error

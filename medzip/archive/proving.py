@@ -1,0 +1,163 @@
+"""Object at its temporary name -> proof that every file comes back, from another process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import zarr
+from zarr.storage import ZipStore
+
+from medzip.archive.layout import sha256_file
+from medzip.archive.reader import ObjectReader, file_digests
+from medzip.archive.records import Proof
+from medzip.errors import VerificationError
+
+if TYPE_CHECKING:
+    from medzip.archive.records import Sealed
+
+__all__ = ["decode_and_compare", "main", "prove"]
+
+
+def prove(sealed: Sealed) -> Proof:
+    """Decode every file from the stored bytes and compare its SHA-256.
+
+    The process that sealed the object never proves it: called in that one, this starts another.
+
+    Parameters
+    ----------
+    sealed : Sealed
+        An object at its temporary name.
+
+    Returns
+    -------
+    Proof
+        With the process that made it, and the seconds it took.
+
+    Raises
+    ------
+    VerificationError
+        When a file or the object's own digest differs.
+    ArchiveError, CorruptStreamError
+        When the object cannot be read.
+    """
+    started = time.perf_counter()
+    if sealed.pid == os.getpid():
+        files, pid = _elsewhere(sealed)
+    else:
+        files, pid = decode_and_compare(Path(sealed.path), sealed.key), os.getpid()
+    found = sha256_file(sealed.path)
+    if found != sealed.sha256:
+        raise VerificationError(
+            f"{sealed.path}: expected SHA-256 {sealed.sha256}, got {found}; check the disk of the "
+            "archive, then run again"
+        )
+    seconds = time.perf_counter() - started
+    record = sealed.record
+    if record is not None:
+        record = replace(record, seconds=replace(record.seconds, prove=seconds))
+    return Proof(
+        archive=sealed.archive,
+        key=sealed.key,
+        profile=sealed.profile,
+        path=sealed.path,
+        sha256=sealed.sha256,
+        size=sealed.size,
+        pid=pid,
+        files=files,
+        seconds=seconds,
+        record=record,
+    )
+
+
+def decode_and_compare(path: Path, key: str) -> int:
+    """Decode all files of an object and compare them with its manifest.
+
+    Parameters
+    ----------
+    path : Path
+        The object.
+    key : str
+        The key it must have.
+
+    Returns
+    -------
+    int
+        Number of files, copies included.
+
+    Raises
+    ------
+    VerificationError
+        When a file differs or the object is another one.
+    ArchiveError, CorruptStreamError
+        When the object is broken.
+    """
+    with ObjectReader(path, spool=None) as reader:
+        if reader.manifest.key != key:
+            raise VerificationError(
+                f"{path}: expected the object {key}, got {reader.manifest.key}; "
+                "restore it from a copy"
+            )
+        for file, found in file_digests(reader):
+            if found != file.sha256:
+                raise VerificationError(
+                    f"{path}: {file.path}: expected SHA-256 {file.sha256}, got {found}; "
+                    "restore the object from a copy"
+                )
+        _read_with_zarr(reader)
+        return len(reader.manifest.files)
+
+
+def _read_with_zarr(reader: ObjectReader) -> None:
+    """Read the last slab of each volume as users of Zarr will: lazily, without this package's API.
+
+    The last one is the slab that may be shorter than its chunk.
+    """
+    with zarr.config.set({"async.concurrency": 1}), ZipStore(reader.path, mode="r") as store:
+        group = zarr.open_group(store, mode="r")
+        for number, volume in enumerate(reader.manifest.volumes):
+            array = group[f"volumes/{number}"]
+            slab = volume.slabs - 1
+            expected = reader.slab(number, slab, reader.model(number))
+            if not isinstance(array, zarr.Array) or not np.array_equal(
+                np.asarray(array[slab * volume.depth :]), expected
+            ):
+                raise VerificationError(
+                    f"{reader.path}: expected Zarr to read volume {number} as it was stored, got "
+                    "other voxels; run again"
+                )
+
+
+def _elsewhere(sealed: Sealed) -> tuple[int, int]:
+    """Prove in a new interpreter; its errors come back by name and message."""
+    command = [sys.executable, "-c", "from medzip.archive.proving import main; main()"]
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    done = subprocess.run(
+        command,
+        input=json.dumps({"path": sealed.path, "key": sealed.key}),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise VerificationError(
+            f"{sealed.path}: expected every file back, got: {lines[-1]}; run again"
+        )
+    answer = json.loads(done.stdout)
+    return answer["files"], answer["pid"]
+
+
+def main() -> None:
+    """Prove the object named on standard input; answer on standard output."""
+    asked = json.load(sys.stdin)
+    files = decode_and_compare(Path(asked["path"]), asked["key"])
+    json.dump({"files": files, "pid": os.getpid()}, sys.stdout)

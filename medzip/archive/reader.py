@@ -1,0 +1,296 @@
+"""An object -> the original files, streamed; the inverse of staging and sealing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import zipfile
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
+
+import numpy as np
+import zstandard
+
+from medzip.archive.container import ENVELOPE, MANIFEST, slab_name, volume_metadata
+from medzip.archive.manifest import Manifest, read_manifest
+from medzip.archive.staging import CHUNK, HEADER_LIMIT
+from medzip.codec import decode_slab
+from medzip.dicom.envelope import EnvelopeReader
+from medzip.dicom.volume import bytes_of, coding_of
+from medzip.errors import ArchiveError, CorruptStreamError, MedZipError
+from medzip.zarr_codec import MedZipCodec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+    from medzip.archive.records import StagedVolume
+    from medzip.codec import Model
+    from medzip.dicom.records import FileEntry, Span
+
+__all__ = ["ObjectReader", "file_digests"]
+
+_MANIFEST_LIMIT = 1 << 30
+# What zipfile, json and numpy raise on broken bytes.
+_BROKEN = (zipfile.BadZipFile, EOFError, KeyError, IndexError, TypeError, ValueError)
+
+
+class ObjectReader:
+    """Read one object. Memory stays within a slab and a few MiB, however large the object.
+
+    Parameters
+    ----------
+    path : Path
+        The zip store.
+    spool : str or None
+        Folder for raw voxels where slices of a file lie apart in their volume; None for the
+        system's folder of temporary files.
+
+    Raises
+    ------
+    ArchiveError, CorruptStreamError
+        When the object is broken, of another format, or unsafe.
+    OSError
+        When it cannot be read.
+    """
+
+    def __init__(self, path: Path, spool: str | None = None) -> None:
+        self.path = path
+        self._spool = spool
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, ValueError) as error:
+            raise self._broken(error) from error
+        try:
+            self.manifest = self._read_manifest()
+        except BaseException:
+            self._zip.close()
+            raise
+
+    def files(self) -> Iterator[tuple[FileEntry, Iterator[bytes]]]:
+        """Yield stored files in storage order, each with its content in pieces.
+
+        The pieces of a file must be used up before the next one; the generator does so where the
+        caller stops early. Copies (``copy_of``) are not among them.
+
+        Raises
+        ------
+        ArchiveError, CorruptStreamError
+            When a part of the object is broken.
+        """
+        manifest = self.manifest
+        volumes = [self._volume(number) for number in range(len(manifest.volumes))]
+        with self._open(ENVELOPE) as source:
+            envelope = EnvelopeReader(source)
+            for file in manifest.files:
+                if file.copy_of >= 0:
+                    continue
+                pieces = self._guard(self._pieces(file, envelope, volumes))
+                yield file, pieces
+                for _ in pieces:
+                    pass
+            envelope.finish()
+
+    def model(self, volume: int) -> Model:
+        """Model of a volume, from the configuration of its codec."""
+        metadata = json.loads(self._read(volume_metadata(volume)))
+        return MedZipCodec.from_dict(metadata["codecs"][0]).loaded
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes that each entry of the container takes, by its name."""
+        return {info.filename: info.compress_size for info in self._zip.infolist()}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._zip.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _volume(self, number: int) -> _VolumeReader:
+        return _VolumeReader(self, number, self.manifest, self._spool)
+
+    def slab(self, volume: int, slab: int, model: Model) -> NDArray[np.generic]:
+        """Decode one slab and compare its shape and dtype with the manifest's."""
+        described = self.manifest.volumes[volume]
+        depth = min(described.depth, described.shape[0] - slab * described.depth)
+        voxels = decode_slab(self._read(slab_name(volume, slab)), model)
+        if voxels.shape != (depth, *described.shape[1:]) or voxels.dtype != described.dtype:
+            raise CorruptStreamError(
+                f"{self.path.name}: expected slab {slab} of {described}, got {voxels.shape} of "
+                f"{voxels.dtype}; restore the object from a copy"
+            )
+        return voxels
+
+    def _pieces(
+        self, file: FileEntry, envelope: EnvelopeReader, volumes: list[_VolumeReader]
+    ) -> Iterator[bytes]:
+        """Content of one file: envelope and voxels in turn.
+
+        Where voxels are broken the envelope is read on, so that the files that follow come right.
+        """
+        position = 0
+        tail = b""
+        broken: Exception | None = None
+        for span in file.spans:
+            for piece in _envelope(envelope, span.offset - position):
+                tail = (tail + piece)[-HEADER_LIMIT:]
+                yield piece
+            header = tail[len(tail) - span.header :]
+            tail = b""
+            position = span.offset + span.length
+            if broken is None:
+                try:
+                    yield from self._span(span, header, volumes[span.stack])
+                except (*_BROKEN, MedZipError) as error:
+                    broken = error
+        yield from _envelope(envelope, file.size - position)
+        if broken is not None:
+            raise broken
+
+    def _span(self, span: Span, header: bytes, volume: _VolumeReader) -> Iterator[bytes]:
+        """Bytes of one span, a few slices at a time."""
+        at_once = span.slices
+        if not coding_of(span.coding).per_frame:
+            at_once = max(1, min(span.slices, CHUNK // max(1, span.length // span.slices)))
+        written = 0
+        for first in range(0, span.slices, at_once):
+            count = min(at_once, span.slices - first)
+            voxels = volume.slices(span.z + first * span.step, span.step, count)
+            piece = bytes_of(voxels, header, span.coding)
+            written += len(piece)
+            yield piece
+        if written != span.length:
+            raise CorruptStreamError(
+                f"{self.path.name}: expected {span.length} bytes of pixels, got {written}; "
+                "restore the object from a copy"
+            )
+
+    def _guard(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Name what broken bytes raise inside zipfile and json."""
+        try:
+            yield from pieces
+        except MedZipError:
+            raise
+        except _BROKEN as error:
+            raise self._broken(error) from error
+
+    def _open(self, name: str) -> BinaryIO:
+        try:
+            return cast("BinaryIO", self._zip.open(name))
+        except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            raise self._broken(error) from error
+
+    def _read(self, name: str) -> bytes:
+        with self._open(name) as file:
+            try:
+                return file.read()
+            except (zipfile.BadZipFile, EOFError) as error:
+                raise self._broken(error) from error
+
+    def _read_manifest(self) -> Manifest:
+        try:
+            data = zstandard.ZstdDecompressor().decompress(
+                self._read(MANIFEST), max_output_size=_MANIFEST_LIMIT
+            )
+        except zstandard.ZstdError as error:
+            raise self._broken(error) from error
+        return read_manifest(data, self.path.name)
+
+    def _broken(self, error: Exception) -> ArchiveError:
+        return ArchiveError(
+            f"{self.path}: expected an object of a MedZip archive, got {error}; restore it from a "
+            "copy, or compress its source again"
+        )
+
+
+class _VolumeReader:
+    """Slices of one volume in any order.
+
+    Where files take slices in the order in which they lie, one decoded slab is held; otherwise the
+    volume is decoded once into a temporary file.
+    """
+
+    def __init__(
+        self, reader: ObjectReader, number: int, manifest: Manifest, spool: str | None
+    ) -> None:
+        self._reader = reader
+        self._number = number
+        self._described: StagedVolume = manifest.volumes[number]
+        self._spool = spool
+        self._model: Model | None = None
+        self._held: tuple[int, NDArray[np.generic]] | None = None
+        self._raw: NDArray[np.generic] | None = None
+        self._in_order = _in_order(manifest, number, self._described.depth)
+
+    def slices(self, z: int, step: int, count: int) -> NDArray[np.generic]:
+        """Slices z, z + step, ..., ``count`` of them."""
+        if not self._in_order:
+            if self._raw is None:
+                self._raw = self._decode_all()
+            return np.array(self._raw[z : z + (count - 1) * step + 1 : step])
+        depth = self._described.depth
+        out = np.empty((count, *self._described.shape[1:]), self._described.dtype)
+        for k in range(count):
+            slab, inside = divmod(z + k * step, depth)
+            out[k] = self._slab(slab)[inside]
+        return out
+
+    def _slab(self, slab: int) -> NDArray[np.generic]:
+        if self._held is None or self._held[0] != slab:
+            self._held = None  # free it before the next one is decoded
+            if self._model is None:
+                self._model = self._reader.model(self._number)
+            self._held = slab, self._reader.slab(self._number, slab, self._model)
+        return self._held[1]
+
+    def _decode_all(self) -> NDArray[np.generic]:
+        described = self._described
+        with tempfile.TemporaryFile(dir=self._spool, prefix=".medzip-") as file:
+            raw = np.memmap(file, described.dtype, "w+", shape=described.shape)
+        for slab in range(described.slabs):
+            low = slab * described.depth
+            raw[low : low + described.depth] = self._slab(slab)
+        return raw
+
+
+def _in_order(manifest: Manifest, volume: int, depth: int) -> bool:
+    """Whether files in storage order never go back to an earlier slab."""
+    last = 0
+    for file in manifest.files:
+        for span in file.spans:
+            if span.stack == volume:
+                if span.z // depth < last:
+                    return False
+                last = (span.z + (span.slices - 1) * span.step) // depth
+    return True
+
+
+def _envelope(envelope: EnvelopeReader, count: int) -> Iterator[bytes]:
+    """Read the next ``count`` bytes of the envelope in pieces."""
+    while count:
+        piece = envelope.read(min(count, CHUNK))
+        count -= len(piece)
+        yield piece
+
+
+def file_digests(reader: ObjectReader) -> Iterator[tuple[FileEntry, str]]:
+    """Decode every stored file and take its SHA-256; an exception where the object is broken."""
+    for file, pieces in reader.files():
+        digest = hashlib.sha256()
+        size = 0
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+        yield file, digest.hexdigest() if size == file.size else f"of {size} bytes"

@@ -1,0 +1,232 @@
+"""Archive -> the original files, below one folder and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from medzip.archive.describing import object_paths
+from medzip.archive.failures import failure_of
+from medzip.archive.places import folder_below, make_link, write_files
+from medzip.archive.pool import fan_out
+from medzip.archive.reader import ObjectReader
+from medzip.archive.records import NAME_DIGITS, Event, Failure
+from medzip.errors import ArchiveError, MedZipError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from medzip.archive.layout import StrPath
+    from medzip.archive.manifest import Manifest
+    from medzip.dicom.records import FileEntry
+
+__all__ = ["Restored", "restore"]
+
+
+@dataclass
+class Restored:
+    """Result of ``restore``.
+
+    Attributes
+    ----------
+    files, links : int
+        Written, or found there already with the same content.
+    raw_bytes : int
+        Bytes of those files.
+    failures : list of Failure
+        What did not come back, and why.
+    """
+
+    files: int = 0
+    links: int = 0
+    raw_bytes: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything asked for came back."""
+        return not self.failures
+
+
+@dataclass
+class _Choice:
+    """Files and links to take from one object."""
+
+    path: Path
+    manifest: Manifest
+    wanted: set[str]
+
+
+def restore(
+    archive: StrPath,
+    dest: StrPath,
+    series: Sequence[str] = (),
+    workers: int = 1,
+    on_event: Callable[[Event], None] | None = None,
+) -> Restored:
+    """Write the original files below ``dest``.
+
+    Every file is written under a temporary name and gets its own only when its SHA-256 is right.
+    No link below ``dest`` is ever followed, and links are made last.
+
+    Parameters
+    ----------
+    archive : path
+        The archive.
+    dest : path
+        Folder, created if it does not exist. Files in it are never overwritten: one of the same
+        content is taken as restored, one of another content is a failure.
+    series : sequence of str
+        SeriesInstanceUIDs, or first digits (six at least) of object keys, the names that reports
+        use; empty for everything. Of a path that several objects hold the newest comes back; name
+        the object to get an older one.
+    workers : int
+        Processes to decode with.
+    on_event : callable, optional
+        Called with the progress.
+
+    Returns
+    -------
+    Restored
+        Counts and failures; what can be restored is, whatever else is broken.
+
+    Raises
+    ------
+    ArchiveError
+        When there is no such archive or no such series.
+    OSError
+        When ``dest`` cannot be created.
+    """
+    result = Restored()
+    manifests = _manifests(archive, result)
+    chosen = _choose(manifests, series, os.fspath(archive))
+    folders = _settle(chosen)
+    os.makedirs(dest, exist_ok=True)
+    calls = [(choice.path, choice.wanted, os.fspath(dest)) for choice in chosen]
+    for number, done in fan_out(_restore_object, calls, workers):
+        key = chosen[number].manifest.key
+        if isinstance(done, BaseException):
+            result.failures.append(failure_of(key, "restore", done))
+        else:
+            result.files += done.files
+            result.raw_bytes += done.raw_bytes
+            result.failures += done.failures
+        if on_event:
+            on_event(Event("restore", key[:NAME_DIGITS], number + 1, len(chosen)))
+    with _destination(dest) as root:
+        for folder in sorted(folders):
+            with _failing(result, None), folder_below(root, folder):
+                pass
+        for choice in chosen:
+            for path, target in choice.manifest.links:
+                if path in choice.wanted:
+                    with _failing(result, choice.manifest.key):
+                        make_link(root, path, target)
+                        result.links += 1
+    return result
+
+
+def _manifests(archive: StrPath, result: Restored) -> list[tuple[Path, Manifest]]:
+    """Read the manifest of every object, oldest first; broken ones become failures."""
+    manifests = []
+    for path in object_paths(archive):
+        with _failing(result, path.stem), ObjectReader(path) as reader:
+            manifests.append((path, reader.manifest))
+    return manifests
+
+
+def _choose(
+    manifests: Sequence[tuple[Path, Manifest]], series: Sequence[str], archive: str
+) -> list[_Choice]:
+    """Choose what to restore from each object."""
+    asked = set(series)
+    missing = set(series)
+    chosen: list[_Choice] = []
+    for path, manifest in manifests:
+        by_key = {name for name in asked if len(name) >= 6 and manifest.key.startswith(name)}
+        uids = {file.series_uid for file in manifest.files} & asked
+        missing -= by_key | uids
+        if by_key or not asked:
+            files = {file.path for file in manifest.files}
+            links = {link for link, _ in manifest.links}
+            chosen.append(_Choice(path, manifest, files | links))
+        elif uids:
+            files = {file.path for file in manifest.files if file.series_uid in uids}
+            chosen.append(_Choice(path, manifest, files))
+    if missing:
+        raise ArchiveError(
+            f"{archive}: expected series {', '.join(sorted(missing))}, got none of that name; "
+            "`medzip inspect` lists the names, SeriesInstanceUIDs work too"
+        )
+    return chosen
+
+
+def _settle(chosen: Sequence[_Choice]) -> set[str]:
+    """Take each path from the newest object that has it; return the empty folders that remain.
+
+    A path that has become a folder since, or lies below what has become a file or link, is an older
+    version too.
+    """
+    leaves: set[str] = set()
+    folders: set[str] = set()
+
+    def parents(path: str) -> set[str]:
+        parts = path.split("/")
+        return {"/".join(parts[:n]) for n in range(1, len(parts))}
+
+    for choice in reversed(chosen):
+        choice.wanted = {
+            path
+            for path in choice.wanted
+            if path not in leaves and path not in folders and not parents(path) & leaves
+        }
+        leaves |= choice.wanted
+        for path in choice.wanted:
+            folders |= parents(path)
+    empty = {path for choice in chosen for path in choice.manifest.directories}
+    return {path for path in empty if path not in leaves and not parents(path) & leaves}
+
+
+def _restore_object(path: Path, wanted: set[str], dest: str) -> Restored:
+    """Restore the wanted files of one object; copies are written along with their original."""
+    result = Restored()
+    with ObjectReader(path, spool=dest) as reader, _destination(dest) as root:
+        manifest = reader.manifest
+        copies: dict[str, list[FileEntry]] = {}
+        for file in manifest.files:
+            if file.copy_of >= 0:
+                copies.setdefault(manifest.files[file.copy_of].path, []).append(file)
+        if wanted.isdisjoint(file.path for file in manifest.files):
+            return result
+        with _failing(result, manifest.key):
+            for file, pieces in reader.files():
+                same = [file, *copies.get(file.path, ())]
+                targets = [entry for entry in same if entry.path in wanted]
+                with _failing(result, manifest.key):
+                    if targets:
+                        write_files(root, targets, pieces, str(path))
+                        result.files += len(targets)
+                        result.raw_bytes += sum(entry.size for entry in targets)
+    return result
+
+
+@contextmanager
+def _destination(dest: StrPath) -> Iterator[int]:
+    """Open the destination."""
+    root = os.open(dest, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield root
+    finally:
+        os.close(root)
+
+
+@contextmanager
+def _failing(result: Restored, key: str | None) -> Iterator[None]:
+    """Turn an exception that one object or file may raise into a failure and go on."""
+    try:
+        yield
+    except (OSError, MedZipError) as error:
+        result.failures.append(failure_of(key, "restore", error))

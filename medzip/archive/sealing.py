@@ -1,0 +1,127 @@
+"""Encoded slabs, models, envelope and manifest -> one object at a temporary name."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import zstandard
+
+from medzip.archive.container import ENVELOPE, MANIFEST, ContainerWriter, metadata, slab_name
+from medzip.archive.encoding import read_fitted, read_model, read_slab
+from medzip.archive.layout import ARCHIVE_FORMAT, sha256_file, work_path
+from medzip.archive.records import (
+    Sealed,
+    SeriesRecord,
+    StageSeconds,
+    Verdict,
+    VolumeRecord,
+)
+from medzip.archive.version import VERSION
+from medzip.zarr_codec import MedZipCodec
+
+if TYPE_CHECKING:
+    from medzip.archive.records import Staged
+
+__all__ = ["seal"]
+
+
+def seal(staged: Staged) -> Sealed:
+    """Assemble the object and flush it to disk; the same work gives the same bytes.
+
+    Parameters
+    ----------
+    staged : Staged
+        An object whose slabs are all encoded.
+
+    Returns
+    -------
+    Sealed
+        Its temporary path, size and digest; not proven yet.
+
+    Raises
+    ------
+    OSError
+        When a slab is missing or the archive cannot be written.
+    ValueError
+        When a slab is broken.
+    """
+    started = time.perf_counter()
+    work = work_path(staged.archive, staged.key)
+    path = work / "object.zip"
+    fitted = read_fitted(staged)
+    models = [read_model(staged, number) for number in range(len(staged.volumes))]
+    manifest = zstandard.ZstdCompressor(level=19, write_checksum=True).compress(
+        (work / "manifest.json").read_bytes()
+    )
+    described = metadata(
+        [(v, MedZipCodec.of(m)) for v, m in zip(staged.volumes, models, strict=True)],
+        (work / "envelope.zst").stat().st_size,
+        len(manifest),
+        {"medzip": {"archive_format": ARCHIVE_FORMAT, "key": staged.key}},
+    )
+    slabs = []
+    slab_bytes = [0] * len(models)
+    with open(path, "wb") as file:
+        writer = ContainerWriter(file)
+        model_bytes = {}
+        for name, data in described.items():
+            part = "model" if name.startswith("volumes/") and name.count("/") == 2 else None
+            model_bytes[name] = writer.add(name, data, part, deflate=True)
+        for volume, index in staged.slab_indices:
+            data, slab_record = read_slab(staged, volume, index)
+            writer.add(slab_name(volume, index), data, "slabs")
+            slabs.append(slab_record)
+            slab_bytes[volume] += len(data)
+        writer.add_file(ENVELOPE, work / "envelope.zst", "envelope")
+        writer.add(MANIFEST, manifest, "manifest")
+        parts = writer.close()
+    volumes = tuple(
+        VolumeRecord(
+            shape=staged_volume.shape,
+            dtype=staged_volume.dtype,
+            depth=staged_volume.depth,
+            geometry=staged_volume.geometry,
+            model_digest=model.digest,
+            model_bytes=model_bytes[f"volumes/{number}/zarr.json"],
+            slab_bytes=slab_bytes[number],
+        )
+        for number, (staged_volume, model) in enumerate(zip(staged.volumes, models, strict=True))
+    )
+    seconds = StageSeconds(
+        stage=staged.seconds,
+        fit=fitted.seconds,
+        encode=sum(slab.seconds for slab in slabs),
+        seal=time.perf_counter() - started,
+    )
+    record = SeriesRecord(
+        key=staged.key,
+        kind="series" if staged.volumes else "other",
+        verdict=Verdict.PROVEN,
+        profile=staged.profile,
+        codec_version=VERSION,
+        format_version=ARCHIVE_FORMAT,
+        files=staged.files,
+        raw_bytes=staged.raw_bytes,
+        encoded_bytes=parts.total,
+        voxels=sum(volume.voxels for volume in volumes),
+        voxel_bytes=sum(slab.raw_bytes for slab in slabs),
+        parts=parts,
+        kept_whole=staged.kept_whole,
+        volumes=volumes,
+        slabs=tuple(slabs),
+        seconds=seconds,
+    )
+    sha256 = sha256_file(path)
+    return Sealed(
+        archive=staged.archive,
+        key=staged.key,
+        profile=staged.profile,
+        path=str(path),
+        sha256=sha256,
+        size=parts.total,
+        pid=os.getpid(),
+        record=replace(record, seconds=replace(seconds, seal=time.perf_counter() - started)),
+    )

@@ -1,0 +1,189 @@
+"""Plan -> raw slabs (a Zarr array a volume) and envelope, under ``ARCHIVE/work/<key>/``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import zarr
+
+from medzip.archive.layout import (
+    ARCHIVE_FORMAT,
+    canonical_json,
+    flush_directory,
+    work_path,
+    write_atomic,
+)
+from medzip.archive.manifest import manifest_of
+from medzip.archive.records import Staged, StagedVolume, to_json
+from medzip.archive.slabs import SlabWriter
+from medzip.archive.source import SourceFile
+from medzip.archive.version import VERSION
+from medzip.codec import PROFILES, slab_depth
+from medzip.dicom.envelope import EnvelopeWriter
+from medzip.dicom.volume import coding_of, voxels_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from medzip.archive.layout import StrPath
+    from medzip.archive.records import ObjectPlan
+    from medzip.dicom.records import FileEntry
+
+__all__ = ["CHUNK", "HEADER_LIMIT", "raw_volume", "read_staged", "stage"]
+
+CHUNK = 4 << 20
+HEADER_LIMIT = 64 << 10
+"""Bytes in front of a span that a pixel coding may look at."""
+
+
+def stage(plan: ObjectPlan, archive: StrPath, profile: str) -> Staged:
+    """Lay out raw slabs and envelope; a stage that is complete is kept.
+
+    Memory stays within some 300 MiB however long the series.
+
+    Parameters
+    ----------
+    plan : ObjectPlan
+        From ``scan``.
+    archive : path
+        Archive, locked by this run.
+    profile : str
+        Profile of the codec; it decides the depth of slabs.
+
+    Returns
+    -------
+    Staged
+        Handle for the steps that follow.
+
+    Raises
+    ------
+    SourceError
+        When a file cannot be read or changed since the scan.
+    OSError
+        When the archive cannot be written.
+    """
+    started = time.perf_counter()
+    work = work_path(archive, plan.key)
+    volumes = tuple(
+        StagedVolume(s.shape, s.dtype, slab_depth(s.shape[0], PROFILES[profile]), s.geometry)
+        for s in plan.stacks
+    )
+    fingerprint = {
+        "archive_format": ARCHIVE_FORMAT,
+        "codec_version": VERSION,
+        "profile": profile,
+        "volumes": to_json(volumes),
+        "plan": hashlib.sha256(canonical_json(_stored(plan))).hexdigest(),
+    }
+    try:
+        return read_staged(archive, plan.key, fingerprint)
+    except (OSError, ValueError, KeyError):
+        shutil.rmtree(work, ignore_errors=True)  # missing, broken, or of other settings
+    work.mkdir(parents=True)
+    with open(work / "envelope.zst", "wb") as target:
+        stored = [file for file in plan.files if file.copy_of < 0]
+        outside = sum(f.size - sum(span.length for span in f.spans) for f in stored)
+        slabs = [
+            SlabWriter(work / "raw" / str(number), volume) for number, volume in enumerate(volumes)
+        ]
+        with EnvelopeWriter(target, outside) as envelope:
+            for file in stored:
+                _move(file, envelope, slabs)
+        for writer in slabs:
+            writer.flush()
+        target.flush()
+        os.fsync(target.fileno())
+    write_atomic(
+        work / "manifest.json", canonical_json(manifest_of(plan, volumes, profile, VERSION))
+    )
+    kept = Counter(file.reason for file in plan.files if file.reason)
+    staged = Staged(
+        archive=os.fspath(archive),
+        key=plan.key,
+        profile=profile,
+        volumes=volumes,
+        files=len(plan.files),
+        raw_bytes=plan.raw_bytes,
+        kept_whole=tuple(sorted(kept.items())),
+        seconds=time.perf_counter() - started,
+    )
+    write_atomic(
+        work / "stage.json",
+        canonical_json({"fingerprint": fingerprint, "staged": to_json(staged)}),
+    )
+    flush_directory(work)
+    return staged
+
+
+def read_staged(archive: StrPath, key: str, fingerprint: dict[str, Any] | None = None) -> Staged:
+    """Read the handle of a complete stage back.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError
+        When it is missing, broken, or (with ``fingerprint``) of other settings.
+    """
+    value = json.loads((work_path(archive, key) / "stage.json").read_bytes())
+    if fingerprint is not None and value["fingerprint"] != fingerprint:
+        raise ValueError("expected a stage of the same settings, got another one; stage again")
+    fields = value["staged"]
+    fields["archive"] = os.fspath(archive)
+    fields["volumes"] = tuple(
+        StagedVolume(**{**volume, "shape": tuple(volume["shape"])}) for volume in fields["volumes"]
+    )
+    fields["kept_whole"] = tuple((reason, count) for reason, count in fields["kept_whole"])
+    return Staged(**fields)
+
+
+def raw_volume(staged: Staged, volume_index: int) -> zarr.Array[Any]:
+    """Raw voxels of a staged volume, read lazily slab by slab."""
+    path = work_path(staged.archive, staged.key) / "raw" / str(volume_index)
+    return zarr.open_array(str(path), mode="r")
+
+
+def _stored(plan: ObjectPlan) -> Any:
+    """Pick what of a plan decides the staged bytes (paths to read from do not)."""
+    value = to_json(plan)
+    for file in value["files"]:
+        del file["source"]
+    return value
+
+
+def _move(file: FileEntry, envelope: EnvelopeWriter, slabs: Sequence[SlabWriter]) -> None:
+    """Read a file once: voxels into slabs, all else into the envelope; check that it is the one."""
+    with SourceFile(file) as source:
+        position = 0
+        for span in file.spans:
+            before = _pass(source, span.offset - position, envelope)
+            header = before[len(before) - span.header :]
+            slab = slabs[span.stack]
+            _, rows, columns = slab.shape
+            at_once = span.slices
+            if not coding_of(span.coding).per_frame:
+                frame_bytes = span.length // span.slices
+                at_once = max(1, min(span.slices, CHUNK // frame_bytes))
+            for first in range(0, span.slices, at_once):
+                count = min(at_once, span.slices - first)
+                data = source.read(span.length * count // span.slices)
+                voxels = voxels_of(data, header, (count, rows, columns), slab.dtype, span.coding)
+                slab.write(span.z + first * span.step, span.step, voxels)
+            position = span.offset + span.length
+        _pass(source, file.size - position, envelope)
+        source.finish()
+
+
+def _pass(source: SourceFile, count: int, envelope: EnvelopeWriter) -> bytes:
+    """Pass bytes on to the envelope; return the last of them, for codings that look back."""
+    tail = b""
+    while count:
+        data = source.read(min(count, CHUNK))
+        envelope.write(data)
+        count -= len(data)
+        tail = (tail + data)[-HEADER_LIMIT:]
+    return tail

@@ -1,0 +1,290 @@
+"""One file -> what it holds: where its voxels lie, and how they lie in space.
+
+Only the header is read, whatever the size of the file. A file that the voxel codec cannot take is a
+normal result: it gets a reason (:data:`REASONS`) and is kept whole.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import pydicom
+from pydicom import config
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from medzip.dicom.encapsulated import single_fragments
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["REASONS", "Frames", "Header", "read_header"]
+
+REASONS = {
+    "not-dicom": "no DICOM file, or DICOMDIR",
+    "no-pixel-data": "DICOM without pixel data",
+    "broken-header": "DICOM header that cannot be parsed",
+    "deflated": "deflated transfer syntax: deflating again gives other bytes",
+    "lossy": "pixels compressed with loss",
+    "lossless-not-reproduced": "pixels compressed without loss, but re-encoding gives other bytes",
+    "colour": "more than one sample a pixel",
+    "unsupported-bits": "neither 8 nor 16 bits allocated",
+    "float-pixels": "float or double pixel data",
+    "truncated": "pixel data end before the last frame",
+    "empty": "file of no bytes",
+}
+"""Why a file is kept whole; the keys are what reports count."""
+
+_NATIVE = {ImplicitVRLittleEndian: "little", ExplicitVRLittleEndian: "little"}
+_LOSSLESS = {JPEGLSLossless, JPEG2000Lossless, JPEGLossless, JPEGLosslessSV1, RLELossless}
+_TAGS = [
+    "SeriesInstanceUID",
+    "InstanceNumber",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "PixelRepresentation",
+    "SamplesPerPixel",
+    "NumberOfFrames",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+]
+_UNDEFINED = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Frames:
+    """``count`` consecutive frames at bytes [offset, offset + length), coded as ``coding``.
+
+    ``header`` bytes right in front of them belong to the codestream (see ``Span``).
+    """
+
+    offset: int
+    length: int
+    count: int
+    coding: str
+    header: int = 0
+
+
+@dataclass(frozen=True)
+class Header:
+    """What one DICOM file holds.
+
+    Attributes
+    ----------
+    series_uid : str
+        SeriesInstanceUID or "".
+    reason : str
+        Key of :data:`REASONS` for a file kept whole; "" when ``frames`` can be coded.
+    syntax : str
+        Transfer syntax UID.
+    rows, columns, dtype : int, int, str
+        Of one slice; the dtype follows BitsAllocated and PixelRepresentation and takes every stored
+        word, high bits in use included (PS3.5 8.1.1).
+    instance : int
+        InstanceNumber, to order slices at one position.
+    orientation : tuple of float or None
+        Row and column direction cosines (PS3.3 C.7.6.2.1.1); None where unknown or not constant.
+    positions : tuple of tuple of float
+        Position of each frame in mm (patient coordinates), or () where unknown.
+    frames : tuple of Frames
+        All frames in file order.
+    """
+
+    series_uid: str
+    reason: str
+    syntax: str = ""
+    rows: int = 0
+    columns: int = 0
+    dtype: str = ""
+    instance: int = 0
+    orientation: tuple[float, ...] | None = None
+    positions: tuple[tuple[float, ...], ...] = ()
+    frames: tuple[Frames, ...] = ()
+
+    @property
+    def slices(self) -> int:
+        """Number of frames that the voxel codec takes."""
+        return sum(run.count for run in self.frames)
+
+
+def read_header(path: Path, size: int) -> Header:
+    """Read the header of a file.
+
+    Parameters
+    ----------
+    path : Path
+        File to read.
+    size : int
+        Its length in bytes.
+
+    Returns
+    -------
+    Header
+        With a reason where the file is to be kept whole. Never raises for odd content.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be read.
+    """
+    if size == 0:
+        return Header("", "empty")
+    with path.open("rb") as file:
+        start = file.read(132)
+        # Files of before 1993 and raw datasets have neither preamble nor magic (PS3.10 7.1): they
+        # begin with an element of group 2 or 8.
+        if start[128:] != b"DICM" and start[1:4:2] != b"\0\0":
+            return Header("", "not-dicom")
+        if start[128:] != b"DICM" and start[:1] not in (b"\x02", b"\x08"):
+            return Header("", "not-dicom")
+        file.seek(0)
+        try:
+            return _parse(file, size)
+        except OSError:
+            raise
+        except Exception:
+            # pydicom raises whatever the broken bytes lead to (KeyError, struct.error,
+            # RecursionError, ...): for us they all mean one thing.
+            return Header("", "broken-header")
+
+
+def _parse(file: BinaryIO, size: int) -> Header:
+    """Parse with pydicom up to the pixel data, then look at the element itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with config.disable_value_validation():
+            data = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+            return _describe(data, file, size)
+
+
+def _describe(data: pydicom.FileDataset, file: BinaryIO, size: int) -> Header:
+    """Turn a parsed header into facts; ``file`` stands at the pixel data element or at its end."""
+    uid = str(data.get("SeriesInstanceUID") or "")
+    syntax = str(data.file_meta.get("TransferSyntaxUID") or "")
+    if not data and not syntax:
+        return Header(uid, "not-dicom")
+    if syntax == DeflatedExplicitVRLittleEndian:
+        return Header(uid, "deflated")
+    implicit, little = data.original_encoding
+    if file.tell() >= size:
+        return Header(uid, "no-pixel-data" if "Rows" not in data else "truncated")
+    element = _pixel_element(file, implicit is not False, little is not False)
+    if element is None:
+        return Header(uid, "no-pixel-data")
+    tag, offset, length = element
+    if tag != 0x7FE00010:
+        return Header(uid, "float-pixels")
+    if int(data.get("SamplesPerPixel") or 1) != 1:
+        return Header(uid, "colour")
+    allocated = int(data.get("BitsAllocated") or 0)
+    if allocated not in (8, 16):
+        return Header(uid, "unsupported-bits")
+    signed = int(data.get("PixelRepresentation") or 0) == 1
+    rows, columns = int(data.get("Rows") or 0), int(data.get("Columns") or 0)
+    count = max(1, int(data.get("NumberOfFrames") or 1))
+    frame_bytes = rows * columns * allocated // 8
+    if frame_bytes == 0:
+        return Header(uid, "broken-header")
+    if length == _UNDEFINED:
+        runs, reason = _compressed(file, offset, size, syntax, count)
+    elif syntax and syntax not in _NATIVE and syntax != ExplicitVRBigEndian:
+        return Header(uid, "broken-header")
+    elif min(length, size - offset) < count * frame_bytes:
+        return Header(uid, "truncated")
+    else:
+        coding = "little" if little is not False or allocated == 8 else "big"
+        runs, reason = (Frames(offset, count * frame_bytes, count, coding),), ""
+    if reason:
+        return Header(uid, reason, syntax)
+    orientation, positions = _geometry(data, count)
+    return Header(
+        series_uid=uid,
+        reason="",
+        syntax=syntax,
+        rows=rows,
+        columns=columns,
+        dtype=f"{'int' if signed else 'uint'}{allocated}",
+        instance=int(data.get("InstanceNumber") or 0),
+        orientation=orientation,
+        positions=positions,
+        frames=runs,
+    )
+
+
+def _pixel_element(file: BinaryIO, implicit: bool, little: bool) -> tuple[int, int, int] | None:
+    """Tag, offset and length of the value of the pixel data element that ``file`` stands at.
+
+    pydicom stops in front of the element without telling where its value lies (PS3.5 7.1).
+    """
+    start = file.tell()
+    order = "little" if little else "big"
+    head = file.read(12)
+    if len(head) < 8:
+        return None
+    tag = int.from_bytes(head[:2], order) << 16 | int.from_bytes(head[2:4], order)  # type: ignore[arg-type]
+    if tag not in (0x7FE00008, 0x7FE00009, 0x7FE00010):
+        return None
+    if implicit:
+        return tag, start + 8, int.from_bytes(head[4:8], order)  # type: ignore[arg-type]
+    if head[4:6] in (b"OB", b"OW", b"OF", b"OD", b"OV", b"UN"):
+        return tag, start + 12, int.from_bytes(head[8:12], order)  # type: ignore[arg-type]
+    return tag, start + 8, int.from_bytes(head[6:8], order)  # type: ignore[arg-type]
+
+
+def _compressed(
+    file: BinaryIO, offset: int, size: int, syntax: str, count: int
+) -> tuple[tuple[Frames, ...], str]:
+    """Frames of encapsulated pixel data (PS3.5 A.4), each a candidate for re-encoding."""
+    if syntax not in _LOSSLESS:
+        return (), "lossy"
+    coding: dict[str, str] = {}
+    fragments = single_fragments(file, offset, size, count)
+    if syntax not in coding or fragments is None:
+        return (), "lossless-not-reproduced"
+    return tuple(Frames(start, length, 1, coding[syntax]) for start, length in fragments), ""
+
+
+def _geometry(
+    data: pydicom.Dataset, count: int
+) -> tuple[tuple[float, ...] | None, tuple[tuple[float, ...], ...]]:
+    """Orientation, and the position of each frame, from the plain or the enhanced attributes."""
+    try:
+        if "ImageOrientationPatient" in data and "ImagePositionPatient" in data:
+            orientation = tuple(float(x) for x in data.ImageOrientationPatient)
+            position = tuple(float(x) for x in data.ImagePositionPatient)
+            return (orientation, (position,)) if count == 1 else (orientation, ())
+        groups = list(data.get("PerFrameFunctionalGroupsSequence") or ())
+        shared = (list(data.get("SharedFunctionalGroupsSequence") or ()) or [pydicom.Dataset()])[0]
+        if len(groups) != count:
+            return None, ()
+        orientations = {
+            tuple(float(x) for x in _item(group, shared, "PlaneOrientationSequence"))
+            for group in groups
+        }
+        positions = tuple(
+            tuple(float(x) for x in _item(group, shared, "PlanePositionSequence"))
+            for group in groups
+        )
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return None, ()
+    return (orientations.pop(), positions) if len(orientations) == 1 else (None, ())
+
+
+def _item(group: pydicom.Dataset, shared: pydicom.Dataset, name: str) -> Any:
+    """Value of a plane macro, of the frame itself or of all (PS3.3 C.7.6.16.2.3 and 2.4)."""
+    macro = (group if name in group else shared)[name].value[0]
+    return macro.ImageOrientationPatient if "Orientation" in name else macro.ImagePositionPatient

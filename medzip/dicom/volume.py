@@ -1,0 +1,117 @@
+"""Bytes of a file <-> voxels, exactly, whatever the tags say.
+
+Voxels are the stored words themselves: all bits of each word, used by the image or not. So the
+bytes come back even where high bits hold overlays, or signed values are not sign-extended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from medzip.errors import UnsupportedVoxelsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+__all__ = ["CODINGS", "Coding", "bytes_of", "coding_of", "voxels_of"]
+
+
+@dataclass(frozen=True)
+class Coding:
+    """A way in which frames lie in a file, and its inverse.
+
+    Attributes
+    ----------
+    decode : callable
+        (data, header, shape, dtype) -> voxels of that shape, C-contiguous, native byte order.
+    encode : callable
+        (voxels, header) -> the very bytes.
+    per_frame : bool
+        Whether a span holds one frame, so that it cannot be cut between slices.
+    """
+
+    decode: Callable[[bytes, bytes, tuple[int, int, int], str], NDArray[np.generic]]
+    encode: Callable[[NDArray[np.generic], bytes], bytes]
+    per_frame: bool
+
+
+def _words(order: Literal["<", ">"]) -> Coding:
+    """Words of 8 or 16 bits in a byte order ("<" or ">"; PS3.5 8.1.1 and annex A)."""
+
+    def decode(
+        data: bytes, header: bytes, shape: tuple[int, int, int], dtype: str
+    ) -> NDArray[np.generic]:
+        del header
+        stored = np.dtype(dtype).newbyteorder(order)
+        return np.frombuffer(data, stored).reshape(shape).astype(dtype, copy=False)
+
+    def encode(voxels: NDArray[np.generic], header: bytes) -> bytes:
+        del header
+        stored = voxels.dtype.newbyteorder(order)
+        return voxels.astype(stored, copy=False).tobytes()
+
+    return Coding(decode, encode, per_frame=False)
+
+
+CODINGS: dict[str, Coding] = {
+    "little": _words("<"),
+    "big": _words(">"),
+}
+"""How frames may lie in a file; the names are part of the archive format."""
+
+
+def voxels_of(
+    data: bytes, header: bytes, shape: tuple[int, int, int], dtype: str, coding: str
+) -> NDArray[np.generic]:
+    """Decode the bytes of a span.
+
+    Parameters
+    ----------
+    data : bytes
+        Bytes of the span.
+    header : bytes
+        Bytes in front of it, as many as the coding wants.
+    shape : tuple of int
+        (slices, rows, columns).
+    dtype : str
+        "uint8", "int8", "uint16" or "int16".
+    coding : str
+        A name of :data:`CODINGS`.
+
+    Returns
+    -------
+    ndarray
+        Stored words of that shape and dtype.
+
+    Raises
+    ------
+    UnsupportedVoxelsError
+        When the coding is unknown.
+    """
+    return coding_of(coding).decode(data, header, shape, dtype)
+
+
+def bytes_of(voxels: NDArray[np.generic], header: bytes, coding: str) -> bytes:
+    """Encode slices back into the bytes they came from: the inverse of :func:`voxels_of`."""
+    return coding_of(coding).encode(voxels, header)
+
+
+def coding_of(name: str) -> Coding:
+    """Look a coding up by its name.
+
+    Raises
+    ------
+    UnsupportedVoxelsError
+        When there is none.
+    """
+    if name not in CODINGS:
+        raise UnsupportedVoxelsError(
+            f"expected a pixel coding of {sorted(CODINGS)}, got {name!r}; "
+            "the archive was written by a newer version: update medzip"
+        )
+    return CODINGS[name]
