@@ -1,7 +1,8 @@
 """Ratios, derived from the integers in the rows.
 
-Bits per voxel of several series are the sum of bits over the sum of voxels; savings are means of
-the savings of each series, so that a large series does not hide the others.
+Figures of several series are sums over sums: bits over voxels, bytes over bytes of the baseline. So
+a hundred tiny series do not outweigh the one that fills the disk; the mean of the savings of each
+series stands beside it.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class SeriesFigures:
     ----------
     bpv : float
         Coded voxels and fitted model over all voxels; 0 without voxels.
-    compared_bpv : float
-        The same over the voxels that the peers were given.
+    compared_bpv, compared_voxels : float, int
+        The same over the voxels that the peers were given, and how many those are.
     saving : float or None
         1 - compared_bpv / bits per voxel of the baseline.
     encode_rate : float
@@ -69,6 +70,7 @@ class SeriesFigures:
     row: Row
     bpv: float
     compared_bpv: float
+    compared_voxels: int
     saving: float | None
     peers: tuple[PeerFigure, ...]
     encode_rate: float
@@ -95,7 +97,15 @@ class SeriesFigures:
 
 @dataclass(frozen=True)
 class RunFigures:
-    """What the page says of the run as a whole; failed objects count nowhere but as failed."""
+    """What the page says of the run as a whole; failed objects count nowhere but as failed.
+
+    Attributes
+    ----------
+    saving : float or None
+        1 - bits / bits of the baseline, over all voxels that the baseline was given.
+    mean_saving : float or None
+        Mean of the savings of the `compared` series.
+    """
 
     run: Row
     series: tuple[SeriesFigures, ...]
@@ -106,6 +116,7 @@ class RunFigures:
     voxels: int
     bpv: float
     saving: float | None
+    mean_saving: float | None
     compared: int
     parts: Mapping[str, int]
     kept_whole: Mapping[str, int]
@@ -147,8 +158,8 @@ def _by_codec(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return groups
 
 
-def _compared_bpv(series: Row, slabs: Sequence[Row], peers: Sequence[Row]) -> float:
-    """Bits per voxel of MedZip on exactly what the peers were given.
+def _compared(series: Row, slabs: Sequence[Row], peers: Sequence[Row]) -> tuple[float, int]:
+    """Bits per voxel of MedZip on exactly what the peers were given, and how many voxels.
 
     The fitted models serve all voxels of the object, so those compared carry their share.
     """
@@ -160,18 +171,19 @@ def _compared_bpv(series: Row, slabs: Sequence[Row], peers: Sequence[Row]) -> fl
     ]
     voxels = sum(slab["voxels"] for slab in chosen)
     model = _over(series["model_bytes"] * voxels, series["voxels"])
-    return _over(8 * (sum(slab["encoded_bytes"] for slab in chosen) + model), voxels)
+    return _over(8 * (sum(slab["encoded_bytes"] for slab in chosen) + model), voxels), voxels
 
 
 def _series(row: Row, slabs: Sequence[Row], peers: Sequence[Row]) -> SeriesFigures:
     figures = tuple(_peer_figure(rows) for rows in _by_codec(peers).values())
-    compared = _compared_bpv(row, slabs, peers)
+    compared, compared_voxels = _compared(row, slabs, peers)
     baseline = next((peer.bpv for peer in figures if peer.codec == BASELINE), 0.0)
     fresh = [slab for slab in slabs if not slab["reused"] and slab["encode_ns"]]
     return SeriesFigures(
         row=row,
         bpv=_over(8 * (row["slab_bytes"] + row["model_bytes"]), row["voxels"]),
         compared_bpv=compared,
+        compared_voxels=compared_voxels,
         saving=1 - compared / baseline if baseline and compared else None,
         peers=figures,
         encode_rate=_rate(
@@ -199,7 +211,13 @@ def derive(rows: ReportRows) -> RunFigures:
     kept: Counter[str] = Counter()
     for row in proven:
         kept.update(row["kept_whole"])
-    savings = [figures.saving for figures in series if figures.saving is not None]
+    compared = [
+        (figures.saving, figures.compared_bpv * figures.compared_voxels)
+        for figures in series
+        if figures.saving is not None
+    ]
+    own_bits = sum(bits for _, bits in compared)
+    baseline_bits = sum(bits / (1 - saving) for saving, bits in compared)
     parts = {
         part: sum(row[f"{part}_bytes"] for row in proven)
         for part in ("slab", "model", "envelope", "manifest", "container")
@@ -213,8 +231,11 @@ def derive(rows: ReportRows) -> RunFigures:
         encoded_bytes=sum(row["encoded_bytes"] for row in proven),
         voxels=voxels,
         bpv=_over(8 * (parts["slab"] + parts["model"]), voxels),
-        saving=_over(sum(savings), len(savings)) if savings else None,
-        compared=len(savings),
+        saving=1 - own_bits / baseline_bits if compared else None,
+        mean_saving=_over(sum(saving for saving, _ in compared), len(compared))
+        if compared
+        else None,
+        compared=len(compared),
         parts=parts,
         kept_whole=dict(sorted(kept.items(), key=lambda item: (-item[1], item[0]))),
         verdicts=dict(Counter(figures.row["verdict"] for figures in series)),
