@@ -1,1 +1,26 @@
-"""TODO."""
+"""The codec: a volume <-> bytes, exact on every machine.
+
+The way of a voxel: `packing` -> `layout` (when: `schedule`; from what: `neighbourhood`) -> `features`
+-> `network` -> `mixture` -> `coder` over `rangecoder` -> `slab` -> `stream`. `kernels` and `engine` are
+the fast path, `reference` the plain one that it is held against.
+"""
+
+from medzip.codec.model import Model, base_model
+from medzip.codec.profile import PROFILES, Profile, profile_named, slab_depth
+from medzip.codec.slab import FORMAT_VERSION, decode_slab, encode_slab, residual_slab
+from medzip.codec.stream import decode_stream, encode_stream
+
+__all__ = [
+    "FORMAT_VERSION",
+    "PROFILES",
+    "Model",
+    "Profile",
+    "base_model",
+    "decode_slab",
+    "decode_stream",
+    "encode_slab",
+    "encode_stream",
+    "profile_named",
+    "residual_slab",
+    "slab_depth",
+]

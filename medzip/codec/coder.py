@@ -1,0 +1,292 @@
+"""Voxels to words and back, given the distributions of a step (Numba).
+
+`encode_step` and `decode_step` are inverse: same order, same intervals. A voxel in a flat context is
+coded by an adaptive bit, "same again", which costs next to nothing where it holds; where it does not,
+its distance to the reference follows in adaptive Elias-gamma bits. All other voxels are coded with
+the mixture's cumulative counts.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from medzip.codec.kernels import COLUMN, FIRST, LAST, LENGTH, POSITION, ROW, Y, Z
+from medzip.codec.layout import write_segment
+from medzip.codec.rangecoder import consume, encode, quantile
+
+__all__ = [
+    "BIT_COUNT",
+    "MORE",
+    "SAME",
+    "SIGN",
+    "adapt",
+    "decode_bit",
+    "decode_step",
+    "encode_bit",
+    "encode_step",
+    "fresh_bits",
+]
+
+SAME = 0
+"""First of 4 adaptive bits: (whole neighbourhood equal) + 2 (reference is 0)."""
+SIGN = 4
+"""Whether the voxel is below the reference."""
+MORE = 5
+"""First of 17 bits: whether the distance has more binary digits."""
+BIT_COUNT = MORE + 17
+RATE = 5
+LEAST = 32
+"""Adaptive probabilities stay within LEAST .. 65536 - LEAST, in 1/65536."""
+
+_FULL = np.int64(1 << 24)
+
+
+def fresh_bits(slabs: int) -> np.ndarray:
+    """Adaptive probabilities of a 1 at the start of a slab, in 1/65536; int64 (slabs, 22)."""
+    return np.full((slabs, BIT_COUNT), 32768, dtype=np.int64)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def adapt(p, bit):  # type: ignore[no-untyped-def]
+    """The probability of a 1 after seeing `bit`."""
+    p = p + ((65536 - p) >> RATE) if bit else p - (p >> RATE)
+    return min(max(p, LEAST), 65536 - LEAST)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def encode_bit(state, words, position, one, bit):  # type: ignore[no-untyped-def]
+    """A bit whose probability of 1 is one / 65536; 0 has the lower part of the interval."""
+    zero = _FULL - (one << 8)
+    if bit:
+        return encode(state, words, position, zero, one << 8)
+    return encode(state, words, position, 0, zero)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def decode_bit(state, words, position, one):  # type: ignore[no-untyped-def]
+    """The inverse of `encode_bit`: new position and bit."""
+    zero = _FULL - (one << 8)
+    if quantile(state) >= zero:
+        return consume(state, words, position, zero, one << 8), 1
+    return consume(state, words, position, 0, zero), 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _encode_miss(state, words, position, bits, value, reference, count):  # type: ignore[no-untyped-def]
+    """A value other than the reference."""
+    below = value < reference
+    if reference > 0 and reference < count - 1:
+        position = encode_bit(state, words, position, bits[SIGN], below)
+        bits[SIGN] = adapt(bits[SIGN], below)
+    distance = reference - value if below else value - reference
+    digits = 0
+    while distance >> (digits + 1):
+        position = encode_bit(state, words, position, bits[MORE + digits], 1)
+        bits[MORE + digits] = adapt(bits[MORE + digits], 1)
+        digits += 1
+    position = encode_bit(state, words, position, bits[MORE + digits], 0)
+    bits[MORE + digits] = adapt(bits[MORE + digits], 0)
+    for i in range(digits - 1, -1, -1):
+        position = encode_bit(state, words, position, 32768, (distance >> i) & 1)
+    return position
+
+
+@numba.njit(cache=True, nogil=True)
+def _decode_miss(state, words, position, bits, reference, count):  # type: ignore[no-untyped-def]
+    below = 1 if reference > 0 else 0
+    if reference > 0 and reference < count - 1:
+        position, below = decode_bit(state, words, position, bits[SIGN])
+        bits[SIGN] = adapt(bits[SIGN], below)
+    digits = 0
+    while digits < 16:
+        position, more = decode_bit(state, words, position, bits[MORE + digits])
+        bits[MORE + digits] = adapt(bits[MORE + digits], more)
+        if not more:
+            break
+        digits += 1
+    distance = 1
+    for _ in range(digits):
+        position, bit = decode_bit(state, words, position, 32768)
+        distance = 2 * distance + bit
+    value = reference - distance if below else reference + distance
+    # only a corrupt stream leaves the range; the checksum will say so
+    return position, min(max(value, 0), count - 1)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _part(offset, slope, intercept, table):  # type: ignore[no-untyped-def]
+    """F(slope * offset + intercept) in 2^-24, t in 2^-32."""
+    limit = np.int64(16) << 32
+    t = slope * offset + intercept
+    t = min(max(t, -limit), limit - 1) + limit
+    index = t >> 27
+    low = table[index]
+    return low + (((table[index + 1] - low) * ((t >> 15) & 4095)) >> 12)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _below(v, c, count, centre, weight, slope, intercept, table):  # type: ignore[no-untyped-def]
+    """C(v): the cumulative count below packed value v, for column c."""
+    if v <= 0:
+        return np.int64(0)
+    if v >= count:
+        return _FULL
+    offset = v - np.int64(centre[c])
+    mass = (
+        weight[0, c] * _part(offset, slope[0, c], intercept[0, c], table)
+        + weight[1, c] * _part(offset, slope[1, c], intercept[1, c], table)
+        + weight[2, c] * _part(offset, slope[2, c], intercept[2, c], table)
+    )
+    return v + (((_FULL - count) * mass) >> 38)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _find(target, c, count, centre, weight, slope, intercept, table):  # type: ignore[no-untyped-def]
+    """The value v with C(v) <= target < C(v + 1), and both counts.
+
+    Guesses follow the density and may be made in floating point: only the integer comparisons
+    decide, so the result does not depend on how a guess is rounded.
+    """
+    low = np.int64(0)
+    low_count = np.int64(0)
+    high = np.int64(count)
+    high_count = _FULL
+    # the component with the largest weight, as if it stood alone
+    k = 0
+    if weight[1, c] > weight[k, c]:
+        k = 1
+    if weight[2, c] > weight[k, c]:
+        k = 2
+    share = (np.float64(target) + 0.5) / 16777216.0
+    logit = np.log(share / (1.0 - share))
+    guess = np.int64(
+        np.floor((logit * 4294967296.0 - np.float64(intercept[k, c])) / np.float64(slope[k, c]))
+    ) + np.int64(centre[c])
+    for turn in range(64):
+        if turn > 6:
+            guess = (low + high) >> 1
+        guess = min(max(guess, low), high - 1)
+        at = low_count
+        if guess > low:
+            at = _below(guess, c, count, centre, weight, slope, intercept, table)
+        if at > target:
+            high = guess
+            high_count = at
+            if high - low == 1:
+                return low, low_count, high_count
+            before = _below(guess - 1, c, count, centre, weight, slope, intercept, table)
+            if before <= target:
+                return guess - 1, before, at
+            high = guess - 1
+            high_count = before
+            guess = high - 1 - np.int64(np.float64(before - target) / np.float64(at - before))
+        else:
+            low = guess
+            low_count = at
+            after = high_count
+            if guess + 1 < high:
+                after = _below(guess + 1, c, count, centre, weight, slope, intercept, table)
+            if after > target:
+                return guess, at, after
+            low = guess + 1
+            low_count = after
+            guess = low + np.int64(np.float64(target - after) / np.float64(after - at))
+    return low, low_count, high_count
+
+
+@numba.njit(cache=True, nogil=True)
+def encode_step(store, segments, count, per_slab, reach, counts, m4, spread, flat, centre, weight,
+                slope, intercept, table, state, bits, words, positions):  # type: ignore[no-untyped-def]
+    """Code one step of every slab.
+
+    Parameters
+    ----------
+    store
+        uint16 (slabs, depth, rows, columns), complete.
+    segments, count, per_slab, m4, spread, flat
+        As `medzip.codec.kernels.prepare` wrote them.
+    reach
+        Margin of the store.
+    counts
+        int64 (slabs,): N of each.
+    centre, weight, slope, intercept
+        As `medzip.codec.kernels.distributions` wrote them.
+    table
+        `medzip.codec.tables.logistic_table`.
+    state, bits, words, positions
+        Per slab: coder state, adaptive bits, uint32 words with room for this step, words written.
+    """
+    for number in range(count):
+        b = number // per_slab
+        segment = segments[number]
+        n = segment[LENGTH]
+        row = store[b, segment[Z], segment[ROW], segment[Y] + reach : segment[Y] + reach + n]
+        position = positions[b]
+        limit = counts[b]
+        at = segment[POSITION]
+        c0 = segment[COLUMN] - segment[FIRST]
+        for i in range(n):
+            value = np.int64(row[i])
+            if flat[at + i]:
+                reference = np.int64(m4[at + i]) >> 2
+                if limit == 1:
+                    continue
+                context = SAME + (1 if spread[at + i] == 0 else 0) + (2 if reference == 0 else 0)
+                same = value == reference
+                position = encode_bit(state[b], words[b], position, bits[b, context], same)
+                bits[b, context] = adapt(bits[b, context], same)
+                if not same:
+                    position = _encode_miss(
+                        state[b], words[b], position, bits[b], value, reference, limit
+                    )
+            else:
+                c = c0 + i
+                left = _below(value, c, limit, centre, weight, slope, intercept, table)
+                right = _below(value + 1, c, limit, centre, weight, slope, intercept, table)
+                position = encode(state[b], words[b], position, left, right - left)
+        positions[b] = position
+
+
+@numba.njit(cache=True, nogil=True)
+def decode_step(store, segments, count, per_slab, reach, counts, m4, spread, flat, centre, weight,
+                slope, intercept, table, state, bits, words, positions, shape, wy):  # type: ignore[no-untyped-def]
+    """Decode one step of every slab into the store, with the margins it fills.
+
+    Parameters are those of `encode_step`, then `shape` and `wy` of the layout. Raises nothing: a
+    corrupt stream gives wrong values, and the slab's checksum tells.
+    """
+    depth, height, width = shape
+    for number in range(count):
+        b = number // per_slab
+        segment = segments[number]
+        n = segment[LENGTH]
+        row = store[b, segment[Z], segment[ROW], segment[Y] + reach : segment[Y] + reach + n]
+        position = positions[b]
+        limit = counts[b]
+        at = segment[POSITION]
+        c0 = segment[COLUMN] - segment[FIRST]
+        for i in range(n):
+            if flat[at + i]:
+                reference = np.int64(m4[at + i]) >> 2
+                value = reference
+                if limit > 1:
+                    context = (
+                        SAME + (1 if spread[at + i] == 0 else 0) + (2 if reference == 0 else 0)
+                    )
+                    position, same = decode_bit(state[b], words[b], position, bits[b, context])
+                    bits[b, context] = adapt(bits[b, context], same)
+                    if not same:
+                        position, value = _decode_miss(
+                            state[b], words[b], position, bits[b], reference, limit
+                        )
+            else:
+                target = min(quantile(state[b]), _FULL - 1)
+                value, left, right = _find(
+                    target, c0 + i, limit, centre, weight, slope, intercept, table
+                )
+                position = consume(state[b], words[b], position, left, right - left)
+            row[i] = np.uint16(value)
+        positions[b] = position
+        write_segment(store[b], segment[Z], segment[ROW], segment[Y], n, depth, height, width, wy,
+                      reach)

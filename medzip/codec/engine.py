@@ -1,0 +1,227 @@
+"""One network on slabs of one shape: the fast path, step by step of the wavefront.
+
+`encode` and `decode` run the same steps; only the coder differs. Several slabs are stepped together,
+so batches stay large when slabs are small.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from medzip.codec import coder, kernels, rangecoder
+from medzip.codec.features import FLAT_COUNT, LOG_CENTRE, REFERENCE_COUNT, log2_fixed, position
+from medzip.codec.layout import Layout, first_margins, skew, unskew
+from medzip.codec.network import OUTPUTS
+from medzip.codec.products import GRANULE, Product
+from medzip.codec.schedule import wavefront
+from medzip.codec.tables import exp2_table, log2_table, logistic_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from medzip.codec.network import Network
+
+__all__ = ["Engine"]
+
+WORDS_A_VOXEL = 8
+"""No voxel takes more: a mixture symbol one word, a missed flat context some 220 bits at worst."""
+
+
+class Engine:
+    """Codes batches of slabs of one shape with one network.
+
+    Parameters
+    ----------
+    network
+        The predictor.
+    shape
+        (depth, height, width) of every slab, voxels.
+    slabs
+        The most slabs that are coded together.
+    exact_int8
+        As in `medzip.codec.products.Product`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        shape: tuple[int, int, int],
+        slabs: int = 1,
+        exact_int8: bool | None = None,
+    ) -> None:
+        neighbourhood = network.architecture.neighbourhood
+        schedule = wavefront(neighbourhood)
+        self.layout = layout = Layout.of(shape, neighbourhood, schedule)
+        self._network = network
+        self._total = len(neighbourhood)
+        offsets = neighbourhood.array
+        self._steps = np.stack(
+            [offsets[:, 0], offsets[:, 2] + layout.wy * offsets[:, 1], offsets[:, 1]], axis=1
+        )
+        self._prepare_lists()
+        depth, height, width = shape
+        voxels = slabs * depth * layout.longest_segment
+        self._capacity = capacity = -(-voxels // GRANULE) * GRANULE
+        self._segments = np.zeros((slabs * depth, 8), dtype=np.int64)
+        self._m4 = np.zeros(voxels, dtype=np.int32)
+        self._spread = np.zeros(voxels, dtype=np.int32)
+        self._flat = np.zeros(voxels, dtype=np.uint8)
+        self._r = np.zeros(capacity, dtype=np.int32)
+        self._direct = np.zeros(capacity, dtype=np.int32)
+        self._scratch = np.zeros(layout.longest_segment, dtype=np.int32)
+        self._centre = np.zeros(capacity, dtype=np.int32)
+        self._weight = np.zeros((3, capacity), dtype=np.int32)
+        self._slope = np.zeros((3, capacity), dtype=np.int64)
+        self._intercept = np.zeros((3, capacity), dtype=np.int64)
+        self._px, self._py = position(width), position(height)
+        self._log_table, self._exp_table = log2_table(), exp2_table()
+        self._table = logistic_table()
+        self._log_offset = int(log2_fixed(np.array(4 * self._total))) + LOG_CENTRE
+        self._products = [
+            Product(layer.weight.astype(np.int8), (2 if number == 0 else 1) * capacity, exact_int8)
+            for number, layer in enumerate(network.hidden)
+        ]
+        head = network.head.weight.astype(np.int32)
+        high = (head + 64) >> 7
+        halves = np.concatenate([high, head - 128 * high]).astype(np.int8)
+        padded = np.zeros((-(-len(halves) // 8) * 8, halves.shape[1]), dtype=np.int8)
+        padded[: 2 * OUTPUTS] = halves
+        self._head = Product(padded, capacity, exact_int8)
+
+    def _prepare_lists(self) -> None:
+        neighbourhood = self._network.architecture.neighbourhood
+        kinds = range(neighbourhood.depth + 1)
+        self._usable = np.array([neighbourhood.usable(z) for z in kinds])
+        self._references = np.array([neighbourhood.nearest(REFERENCE_COUNT, z) for z in kinds])
+        near = [neighbourhood.nearest(FLAT_COUNT, z) for z in kinds]
+        self._near_count = np.array([len(indices) for indices in near])
+        self._near = np.zeros((len(near), max(self._near_count)), dtype=np.int64)
+        self._rest = np.zeros((len(near), self._total), dtype=np.int64)
+        for z, indices in enumerate(near):
+            self._near[z, : len(indices)] = indices
+            others = [k for k in range(self._usable[z]) if k not in indices]
+            self._rest[z, : len(others)] = others
+
+    def encode(self, values: list[np.ndarray], origins: list[int], counts: list[int]) -> list[bytes]:
+        """Packed slabs to words.
+
+        Parameters
+        ----------
+        values
+            uint16 arrays of the engine's shape.
+        origins
+            The origin value of each.
+        counts
+            N of each.
+
+        Returns
+        -------
+        list of bytes
+            Little-endian 32-bit words of each slab.
+        """
+        slabs = len(values)
+        store = self.layout.empty(slabs)
+        for b in range(slabs):
+            skew(values[b], store[b], origins[b], self.layout.wy, self.layout.reach)
+        limits = np.array(counts, dtype=np.int64)
+        state = rangecoder.encoder_state(slabs)
+        bits = coder.fresh_bits(slabs)
+        positions = np.zeros(slabs, dtype=np.int64)
+        words = np.zeros((slabs, values[0].size // 4 + self._capacity * WORDS_A_VOXEL), np.uint32)
+        for count, per_slab in self._distributions(store):
+            if positions.max() + self._capacity * WORDS_A_VOXEL > words.shape[1]:
+                words = np.concatenate([words, np.zeros_like(words)], axis=1)
+            coder.encode_step(
+                store, self._segments, count, per_slab, self.layout.reach, limits, self._m4,
+                self._spread, self._flat, self._centre, self._weight, self._slope, self._intercept,
+                self._table, state, bits, words, positions,
+            )
+        out = []
+        for b in range(slabs):
+            length = rangecoder.finish(state[b], words[b], positions[b])
+            out.append(words[b, :length].astype("<u4").tobytes())
+        return out
+
+    def decode(self, data: list[bytes], origins: list[int], counts: list[int]) -> list[np.ndarray]:
+        """Words to packed slabs: the inverse of `encode`."""
+        slabs = len(data)
+        store = self.layout.empty(slabs)
+        depth, _, width = self.layout.shape
+        streams = [np.frombuffer(part, dtype="<u4").astype(np.uint32) for part in data]
+        words = np.zeros((slabs, max(map(len, streams)) + 2), dtype=np.uint32)
+        for b, stream in enumerate(streams):
+            words[b, : len(stream)] = stream
+            first_margins(store[b], origins[b], width, self.layout.wy, self.layout.reach)
+        state = rangecoder.decoder_state(streams)
+        bits = coder.fresh_bits(slabs)
+        positions = np.full(slabs, 2, dtype=np.int64)
+        limits = np.array(counts, dtype=np.int64)
+        for count, per_slab in self._distributions(store):
+            coder.decode_step(
+                store, self._segments, count, per_slab, self.layout.reach, limits, self._m4,
+                self._spread, self._flat, self._centre, self._weight, self._slope, self._intercept,
+                self._table, state, bits, words, positions, self.layout.shape, self.layout.wy,
+            )
+        out = []
+        for b in range(slabs):
+            values = np.empty(self.layout.shape, dtype=np.uint16)
+            unskew(store[b], values, self.layout.wy, self.layout.reach)
+            out.append(values)
+        return out
+
+    def predict(self, values: np.ndarray, origin: int) -> np.ndarray:
+        """Mean of each voxel's distribution, rounded; int32 of the engine's shape. For pictures."""
+        layout = self.layout
+        store = layout.empty(1)
+        skew(values, store[0], origin, layout.wy, layout.reach)
+        predicted = np.zeros(layout.shape, dtype=np.int32)
+        for count, _ in self._distributions(store):
+            kernels.expect(
+                self._segments, count, layout.wy, layout.reach, self._m4, self._flat, self._centre,
+                self._weight, self._slope, self._intercept, predicted,
+            )
+        return predicted
+
+    def _distributions(self, store: np.ndarray) -> Iterator[tuple[int, int]]:
+        """Step by step, leave every voxel's distribution in the engine's arrays.
+
+        Yields the number of segments of the step, and of those of one slab.
+        """
+        layout, network = self.layout, self._network
+        slabs = len(store)
+        products = self._products
+        for t in range(layout.steps):
+            count, voxels, columns = kernels.prepare(
+                store, t, layout.shape, layout.wz, layout.wy, layout.reach, self._steps,
+                self._near, self._near_count, self._rest, self._usable, self._references,
+                self._total, self._segments, self._m4, self._spread, self._flat,
+            )
+            if voxels == 0:
+                continue
+            per_slab = count // slabs
+            if columns:
+                width = -(-columns // GRANULE) * GRANULE
+                kernels.fill(
+                    store, self._segments, count, per_slab, layout.reach, layout.wy, self._steps,
+                    self._usable, self._total, network.linear, self._px, self._py, self._log_table,
+                    self._log_offset, self._m4, self._spread, products[0].input_view(2 * width),
+                    columns, width, self._r, self._direct, self._scratch,
+                )
+                sums = products[0](2 * width)
+                for number, layer in enumerate(network.hidden):
+                    last = number + 1 == len(products)
+                    after = self._head if last else products[number + 1]
+                    out = after.input_view(width)
+                    if number == 0:
+                        kernels.activate_halves(sums, layer.bias, layer.shift, width, out)
+                    else:
+                        kernels.activate(sums, layer.bias, layer.shift, out)
+                    sums = after(width)
+                kernels.distributions(
+                    sums, network.head.bias, network.head.shift, self._direct, self._r,
+                    self._segments, count, self._m4, self._exp_table, columns, self._centre,
+                    self._weight, self._slope, self._intercept,
+                )
+            yield count, per_slab

@@ -1,0 +1,275 @@
+"""A model: a predictor with an identity, as bytes that travel with the voxels it codes.
+
+Three forms: a *base* model is shipped with the package and referred to by digest; a *fitted* model is
+the entropy-coded difference to its base; a *whole* model carries all of its weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import asdict, dataclass
+from functools import cache, cached_property
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import google_crc32c
+import numpy as np
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from medzip.canonical import canonical_json
+from medzip.codec.integers import decode_integers, encode_integers
+from medzip.codec.network import Architecture, Layer, Network
+from medzip.codec.profile import PROFILES, profile_named
+from medzip.errors import CorruptStreamError, ModelError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+__all__ = ["Model", "base_model", "read_network", "shipped_models", "write_network"]
+
+MAGIC = b"MZM\0"
+BASE, FITTED, WHOLE = range(3)
+_MOST_CONFIG = 1 << 16
+
+
+@dataclass(frozen=True)
+class Model:
+    """An immutable predictor.
+
+    Attributes
+    ----------
+    network
+        Its weights.
+    base_digest
+        Digest of the shipped model that it is or starts from (hexadecimal), None for a whole model.
+    is_base
+        Whether it is that model unchanged.
+    """
+
+    network: Network
+    base_digest: str | None
+    is_base: bool = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Model.from_bytes, (self.to_bytes(),)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of `to_bytes`, hexadecimal."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """What it is, for people."""
+        if self.base_digest is None:
+            return f"whole-{self.digest[:8]}"
+        base = next((n for n in shipped_models() if shipped_digest(n) == self.base_digest), "?")
+        return base if self.is_base else f"{base}-fitted-{self.digest[:8]}"
+
+    @cached_property
+    def _bytes(self) -> bytes:
+        if self.is_base and self.base_digest is not None:
+            body = struct.pack("<B", BASE) + bytes.fromhex(self.base_digest)
+        elif self.base_digest is not None:
+            base = shipped_network(self.base_digest)
+            difference = [
+                mine.astype(np.int64) - theirs
+                for mine, theirs in zip(_arrays(self.network), _arrays(base), strict=True)
+            ]
+            body = struct.pack("<B", FITTED) + bytes.fromhex(self.base_digest)
+            body += encode_integers(difference)
+        else:
+            config = canonical_json(asdict(self.network.architecture))
+            body = struct.pack("<BI", WHOLE, len(config)) + config
+            body += encode_integers(_arrays(self.network))
+        data = MAGIC + body
+        return data + struct.pack("<I", google_crc32c.value(data))
+
+    def to_bytes(self) -> bytes:
+        """The model as it is stored: 41 bytes for a base model, some 10 to 40 kB for a fitted one."""
+        return self._bytes
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Model:
+        """The inverse of `to_bytes`.
+
+        Raises
+        ------
+        CorruptStreamError
+            The bytes are damaged.
+        ModelError
+            The base model is not in this package, or the weights cannot be proven exact.
+        """
+        if len(data) < 9 or data[:4] != MAGIC:
+            raise CorruptStreamError(
+                f"expected a model that begins with {MAGIC!r}, got {data[:4]!r}; "
+                "restore the object from a copy"
+            )
+        if struct.unpack("<I", data[-4:])[0] != google_crc32c.value(data[:-4]):
+            raise CorruptStreamError(
+                "expected a model with a matching CRC-32C, got another; restore it from a copy"
+            )
+        kind, body = data[4], data[5:-4]
+        if kind == WHOLE:
+            return Model(_read_whole(body), None)
+        if kind not in (BASE, FITTED):
+            raise ModelError(f"expected model kind 0, 1 or 2, got {kind}; use a newer MedZip")
+        digest = body[:32].hex()
+        base = shipped_network(digest)
+        if kind == BASE:
+            return Model(base, digest, is_base=True)
+        arrays = _arrays(base)
+        changes = decode_integers(body[32:], [array.size for array in arrays])
+        changed = [
+            (array.astype(np.int64).reshape(-1) + change).reshape(array.shape)
+            for array, change in zip(arrays, changes, strict=True)
+        ]
+        return Model(_network(base.architecture, changed), digest)
+
+
+def base_model(profile: str) -> Model:
+    """The shipped model that a profile starts from."""
+    digest = shipped_digest(profile_named(profile).base)
+    return Model(shipped_network(digest), digest, is_base=True)
+
+
+def shipped_models() -> tuple[str, ...]:
+    """Names of the models in this package."""
+    return tuple(sorted({profile.base for profile in PROFILES.values()}))
+
+
+@cache
+def shipped_digest(name: str) -> str:
+    """Digest of a shipped model: SHA-256 over its configuration and integers, hexadecimal."""
+    return network_digest(_load_shipped(name))
+
+
+@cache
+def shipped_network(digest: str) -> Network:
+    """The shipped network of a digest, or ModelError."""
+    for name in shipped_models():
+        if shipped_digest(name) == digest:
+            return _load_shipped(name)
+    raise ModelError(
+        f"expected a model of this package, got a reference to {digest[:16]}; "
+        "install the MedZip version that wrote the archive"
+    )
+
+
+@cache
+def _load_shipped(name: str) -> Network:
+    return read_network(resources.files("medzip") / "models" / name)
+
+
+def network_digest(network: Network) -> str:
+    """SHA-256 over the canonical configuration and all integers, little-endian int32, in order."""
+    state = hashlib.sha256(canonical_json(asdict(network.architecture)))
+    for array in _arrays(network):
+        state.update(array.astype("<i4").tobytes())
+    return state.hexdigest()
+
+
+def write_network(network: Network) -> dict[str, bytes]:
+    """The files of a model directory: `config.json` and `model.safetensors`."""
+    tensors = {
+        f"{index:02d}": array.astype(np.int32) for index, array in enumerate(_arrays(network))
+    }
+    config = asdict(network.architecture) | {"digest": network_digest(network)}
+    return {"config.json": canonical_json(config) + b"\n", "model.safetensors": save_tensors(tensors)}
+
+
+def read_network(folder: Traversable) -> Network:
+    """A network from a model directory: the inverse of `write_network`.
+
+    Raises
+    ------
+    ModelError
+        The directory is incomplete, or its digest does not match its content.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+        tensors = load_tensors((folder / "model.safetensors").read_bytes())
+        expected = config.pop("digest")
+        arrays = [tensors[key] for key in sorted(tensors)]
+        network = _network(_architecture(config), arrays)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"expected a model in {folder}, got {type(error).__name__}: {error}; reinstall MedZip"
+        ) from error
+    if network_digest(network) != expected:
+        raise ModelError(
+            f"expected the model in {folder} to have digest {expected[:16]}, got "
+            f"{network_digest(network)[:16]}; reinstall MedZip"
+        )
+    return network
+
+
+def _architecture(config: dict[str, Any]) -> Architecture:
+    return Architecture(
+        tuple(config["squared_radii"]),
+        tuple(config["hidden"]),
+        tuple(config["activation_bits"]),
+        int(config["right_reach"]),
+    )
+
+
+def _arrays(network: Network) -> list[np.ndarray]:
+    """All integers of a network in the order of the format."""
+    out = []
+    for layer in (*network.hidden, network.head):
+        out += [layer.weight, layer.bias, layer.shift]
+    return [*out, network.linear]
+
+
+def _network(architecture: Architecture, arrays: list[np.ndarray]) -> Network:
+    """The inverse of `_arrays`."""
+    layers = [
+        Layer(
+            _narrow(arrays[i], np.int16), _narrow(arrays[i + 1], np.int32),
+            _narrow(arrays[i + 2], np.int32),
+        )
+        for i in range(0, len(arrays) - 1, 3)
+    ]
+    return Network(
+        architecture, tuple(layers[:-1]), layers[-1], _narrow(arrays[-1], np.int32)
+    )
+
+
+def _narrow(array: np.ndarray, dtype: type) -> np.ndarray:
+    info = np.iinfo(dtype)
+    if array.size and (int(array.min()) < info.min or int(array.max()) > info.max):
+        raise ModelError(
+            f"expected weights of {info.bits} bits, got {int(array.min())} to {int(array.max())}; "
+            "the model is damaged"
+        )
+    return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _read_whole(body: bytes) -> Network:
+    (length,) = struct.unpack("<I", body[:4])
+    if length > _MOST_CONFIG:
+        raise ModelError(f"expected a configuration below 64 kB, got {length}; the model is damaged")
+    architecture = _architecture(json.loads(body[4 : 4 + length]))
+    sizes = (architecture.inputs, *architecture.hidden, 9)
+    shapes: list[tuple[int, ...]] = []
+    for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        shapes += [(fan_out, fan_in), (fan_out,), (fan_out,)]
+    shapes.append((len(architecture.neighbourhood),))
+    counts = [int(np.prod(shape)) for shape in shapes]
+    if sum(counts) > 1 << 24:
+        raise ModelError(f"expected at most 2^24 weights, got {sum(counts)}; refused")
+    arrays = decode_integers(body[4 + length :], counts)
+    return _network(
+        architecture, [a.reshape(shape) for a, shape in zip(arrays, shapes, strict=True)]
+    )

@@ -1,0 +1,80 @@
+"""Profiles: how much time to spend for how few bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["PROFILES", "Profile", "profile_named", "slab_depth"]
+
+SLAB_VOXELS = 1 << 24
+"""A slab holds at most this many voxels (if its slices allow), which bounds memory."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What `medzip.encode(voxels, profile=...)` does.
+
+    Attributes
+    ----------
+    name
+        As users write it.
+    base
+        The shipped model it starts from.
+    fit_voxels
+        Voxels of the series that the model is fitted to; 0 for none.
+    fit_passes
+        How often each is seen.
+    fit_rate
+        Peak learning rate of the fit.
+    slab_depth
+        Slices a slab at most.
+    """
+
+    name: str
+    base: str
+    fit_voxels: int
+    fit_passes: float
+    fit_rate: float
+    slab_depth: int
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("fast", "fast", 0, 0.0, 0.0, 32),
+        Profile("default", "default", 500_000, 4.0, 2e-3, 32),
+        Profile("max", "max", 3_000_000, 6.0, 2e-3, 48),
+    )
+}
+
+
+def profile_named(name: str) -> Profile:
+    """The profile of a name, or ValueError with the names there are."""
+    try:
+        return PROFILES[name]
+    except KeyError:
+        known = ", ".join(PROFILES)
+        raise ValueError(f"expected a profile among {known}, got {name!r}; choose one") from None
+
+
+def slab_depth(slices: int, profile: str | Profile, plane: int = 1) -> int:
+    """Slices a slab, such that the last slab is padded least.
+
+    Parameters
+    ----------
+    slices
+        Of the volume.
+    profile
+        Its name, or itself.
+    plane
+        Voxels a slice.
+
+    Examples
+    --------
+    >>> slab_depth(100, "default", 512 * 512)
+    25
+    """
+    chosen = profile_named(profile) if isinstance(profile, str) else profile
+    most = max(1, min(chosen.slab_depth, SLAB_VOXELS // max(1, plane)))
+    slabs = max(1, -(-slices // most))
+    return max(1, -(-slices // slabs))

@@ -1,0 +1,97 @@
+"""A volume and its self-contained bytes: model, then slabs (docs/format.md, "Stream")."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import google_crc32c
+import numpy as np
+
+from medzip.codec.model import Model
+from medzip.codec.packing import DTYPES
+from medzip.codec.slab import FORMAT_VERSION, decode_slab, encode_slab
+from medzip.errors import CorruptStreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["decode_stream", "encode_stream", "read_stream"]
+
+MAGIC = b"MZV"
+_HEADER = struct.Struct("<3sBBBHIIIII")
+
+
+def encode_stream(volume: np.ndarray, model: Model, depth: int) -> bytes:
+    """A volume to bytes, in slabs of `depth` slices."""
+    slabs = [
+        encode_slab(np.ascontiguousarray(volume[z : z + depth]), model)
+        for z in range(0, len(volume), depth)
+    ]
+    stored = model.to_bytes()
+    head = _HEADER.pack(
+        MAGIC, FORMAT_VERSION, DTYPES.index(volume.dtype.name), 0, 0, *volume.shape, depth,
+        len(stored),
+    )
+    table = struct.pack(f"<{len(slabs)}I", *(len(slab) for slab in slabs))
+    check = struct.pack("<I", google_crc32c.value(head + table + stored))
+    return head + table + stored + check + b"".join(slabs)
+
+
+def read_stream(data: bytes) -> tuple[tuple[int, int, int], str, Model, list[bytes]]:
+    """Shape, dtype, model and slabs of a stream.
+
+    Raises
+    ------
+    CorruptStreamError
+        The bytes are not a stream or are damaged.
+    """
+    if len(data) < _HEADER.size or data[:3] != MAGIC:
+        raise CorruptStreamError(
+            f"expected a stream that begins with {MAGIC!r}, got {bytes(data[:3])!r}; "
+            "check that this is MedZip data"
+        )
+    if data[3] != FORMAT_VERSION:
+        raise CorruptStreamError(
+            f"expected format version {FORMAT_VERSION}, got {data[3]}; use the MedZip version that "
+            "wrote it"
+        )
+    _, _, code, _, _, slices, height, width, depth, stored = _HEADER.unpack(data[: _HEADER.size])
+    if code >= len(DTYPES) or depth == 0 or slices == 0:
+        raise CorruptStreamError("expected a consistent stream header, got values out of range")
+    count = -(-slices // depth)
+    end = _HEADER.size + 4 * count + stored
+    if end + 4 > len(data):
+        raise CorruptStreamError(
+            f"expected at least {end + 4} bytes, got {len(data)}; the stream is cut short"
+        )
+    if struct.unpack("<I", data[end : end + 4])[0] != google_crc32c.value(data[:end]):
+        raise CorruptStreamError(
+            "expected a stream header with a matching CRC-32C, got another; restore it from a copy"
+        )
+    lengths = struct.unpack(f"<{count}I", data[_HEADER.size : _HEADER.size + 4 * count])
+    if end + 4 + sum(lengths) != len(data):
+        raise CorruptStreamError(
+            f"expected {end + 4 + sum(lengths)} bytes, got {len(data)}; the stream is cut or joined"
+        )
+    model = Model.from_bytes(data[_HEADER.size + 4 * count : end])
+    return (slices, height, width), DTYPES[code], model, list(_split(data[end + 4 :], lengths))
+
+
+def decode_stream(data: bytes) -> np.ndarray:
+    """Bytes back to the volume: the inverse of `encode_stream`."""
+    shape, dtype, model, slabs = read_stream(bytes(data))
+    parts = [decode_slab(slab, model) for slab in slabs]
+    volume = np.concatenate(parts)
+    if volume.shape != shape or volume.dtype != dtype:
+        raise CorruptStreamError(
+            f"expected {dtype} {shape}, got {volume.dtype} {volume.shape}; restore it from a copy"
+        )
+    return volume
+
+
+def _split(data: bytes, lengths: tuple[int, ...]) -> Iterator[bytes]:
+    at = 0
+    for length in lengths:
+        yield data[at : at + length]
+        at += length

@@ -1,0 +1,179 @@
+"""A model for one series: the shipped base, fitted to a sample of the series' own voxels.
+
+Seconds of fitting move the base to the scanner, the kernel, the noise of this series. The changed
+weights are stored with it and counted, so the loss holds them too: bits of voxels plus bits of
+weights (minimum description length). Small series change few weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+
+from medzip.codec.model import Model, base_model
+from medzip.codec.packing import check_voxels, choose_packing, histogram, pack
+from medzip.codec.profile import Profile, profile_named, slab_depth
+from medzip.training.optimise import Recipe, mean_bits, optimise
+from medzip.training.qat import MixtureNet
+from medzip.training.sample import Samples, sample_slab
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Volume", "draw_samples", "fit_model"]
+
+BATCH = 4096
+WINDOWS = 12
+"""From how many places along z the sample is drawn."""
+WINDOW_SLICES = 8
+LEAST_VOXELS = 20_000
+"""Below this no fit pays for its weights."""
+HELD_OUT = 16
+"""One sample in so many decides whether the fit is kept."""
+
+
+class Volume(Protocol):
+    """What a volume must offer: a NumPy array does, a Zarr array too."""
+
+    shape: Any
+    dtype: Any
+
+    def __getitem__(self, key: slice, /) -> Any:
+        """Slices along z."""
+
+
+def draw_samples(volume: Volume, model: Model, count: int, seed: int = 0) -> tuple[Samples, float]:
+    """A sample of a volume's voxels, and the share of voxels that are not in a flat context.
+
+    Reads a few windows of consecutive slices, evenly spaced, so memory does not grow with the
+    series.
+    """
+    slices, height, width = (int(n) for n in volume.shape)
+    neighbourhood = model.network.architecture.neighbourhood
+    generator = np.random.default_rng(seed)
+    span = min(slices, WINDOW_SLICES)
+    starts = np.unique(np.linspace(0, slices - span, min(WINDOWS, -(-slices // span))).astype(int))
+    each = -(-count // len(starts))
+    parts = []
+    drawn = 0
+    for start in starts:
+        window = np.ascontiguousarray(np.asarray(volume[int(start) : int(start) + span]))
+        low, counts = histogram(window)
+        packing = choose_packing(window.dtype.name, low, counts)
+        values = pack(window, packing)
+        # slices that have all of their predecessors stand for a whole slab's
+        first = min(neighbourhood.depth, span - 1)
+        size = (span - first) * height * width
+        flat = np.sort(generator.choice(size, min(each, size), replace=False))
+        voxels = np.stack(np.unravel_index(flat, (span - first, height, width)), axis=1)
+        voxels[:, 0] += first
+        if first:
+            extra = max(1, len(voxels) // 32)
+            head = generator.integers(0, (first, height, width), (first * extra, 3))
+            voxels = np.concatenate([head[np.argsort(head[:, 0], kind="stable")], voxels])
+        part = sample_slab(values, int(values[0, 0, 0]), packing.count, voxels, neighbourhood)
+        parts.append(part)
+        drawn += len(voxels)
+    samples = Samples.concatenate(parts)
+    return samples, len(samples) / drawn
+
+
+def fit_model(
+    volume: Volume,
+    profile: str | Profile = "default",
+    *,
+    base: Model | None = None,
+    seed: int = 0,
+    progress: Callable[[int, float], None] | None = None,
+) -> Model:
+    """The model for a volume under a profile.
+
+    Parameters
+    ----------
+    volume
+        (z, y, x) of uint8, int8, uint16 or int16: an array, or anything that slices along z.
+    profile
+        "fast" takes the base model as it is; "default" and "max" fit it.
+    base
+        Start from this model instead of the profile's.
+    seed
+        Of the sample and its order. The same input gives the same model on one machine; another
+        machine may fit slightly other weights, which are stored and decode everywhere.
+    progress
+        Called with the step and the loss (bits a voxel).
+
+    Returns
+    -------
+    Model
+        Fitted where that pays for the weights it adds, the base model otherwise.
+    """
+    chosen = profile_named(profile) if isinstance(profile, str) else profile
+    start = base_model(chosen.name) if base is None else base
+    voxels = int(np.prod([int(n) for n in volume.shape]))
+    if chosen.fit_voxels == 0 or voxels < LEAST_VOXELS:
+        return start
+    check_voxels(np.asarray(volume[0:1]))
+    samples, share = draw_samples(volume, start, min(chosen.fit_voxels, voxels), seed)
+    if len(samples) < LEAST_VOXELS:
+        return start
+    held, rest = _split(samples)
+    net = MixtureNet(start.network.architecture)
+    net.load(start.network)
+    before = mean_bits(net, held)
+    coded = voxels * share
+    cost = _WeightCost(net, coded)
+    steps = max(1, round(len(rest) * chosen.fit_passes / BATCH))
+    recipe = Recipe(steps, BATCH, rate=chosen.fit_rate, warm=0.15, seed=seed)
+    optimise(net, rest, recipe, penalty=cost, progress=progress)
+    fitted = Model(net.integers(), start.base_digest)
+    check = MixtureNet(start.network.architecture)
+    check.load(fitted.network)
+    gain = (before - mean_bits(check, held)) * coded / 8
+    return fitted if gain > len(fitted.to_bytes()) - len(start.to_bytes()) else start
+
+
+@dataclass
+class _Anchor:
+    value: torch.Tensor
+    unit: torch.Tensor
+
+
+class _WeightCost:
+    """What the changed weights cost, in bits a voxel: about log2(1 + |change|) each, smoothed."""
+
+    def __init__(self, net: MixtureNet, voxels: float) -> None:
+        fractions = net.fractions or []
+        self._scale = 1.0 / voxels
+        self._anchors = [
+            _Anchor(weight.detach().clone(), torch.exp2(fraction)[:, None])
+            for weight, fraction in zip(net.weights, fractions, strict=False)
+        ]
+
+    def __call__(self, net: MixtureNet) -> torch.Tensor:
+        total = torch.zeros(())
+        for weight, anchor in zip(net.weights, self._anchors, strict=True):
+            change = (weight - anchor.value).abs() * anchor.unit
+            total = total + (2.0 * torch.log2(1 + change)).sum()
+        return total * self._scale
+
+
+def _split(samples: Samples) -> tuple[Samples, Samples]:
+    mask = torch.zeros(len(samples), dtype=torch.bool)
+    mask[::HELD_OUT] = True
+    return _take(samples, mask), _take(samples, ~mask)
+
+
+def _take(samples: Samples, mask: torch.Tensor) -> Samples:
+    return Samples(
+        samples.q[mask], samples.below[mask], samples.above[mask], samples.floor[mask],
+        samples.last[mask],
+    )
+
+
+def depth_for(volume: Volume, profile: Profile) -> int:
+    """Slices a slab for this volume under a profile."""
+    slices, height, width = (int(n) for n in volume.shape)
+    return slab_depth(slices, profile, height * width)
