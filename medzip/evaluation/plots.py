@@ -10,24 +10,35 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
 
-from medzip.evaluation.peers import BASELINE
+from medzip.evaluation.peers import BASELINE, PEERS
 
 if TYPE_CHECKING:
     import os
 
-    from medzip.evaluation.results import CodecInfo, Results
+    from medzip.evaluation.results import Results
 
 __all__ = ["pareto_plot", "saving_plot", "write_plots"]
 
 _OWN = ("#7cc4cf", "#00798c", "#003d47")
-_OTHERS = ("#d1792b", "#8a63b8", "#7d8a97", "#b9a03c", "#b3261e", "#4c6fae", "#c58ab0")
+_OTHERS = (
+    "#a9b2bb",
+    "#5a6672",
+    "#c58ab0",
+    "#7d8a97",
+    "#8a63b8",
+    "#b79add",
+    "#eeb98c",
+    "#d1792b",
+    "#8f4a12",
+    "#b3261e",
+)
 
 
-def _colours(codecs: list[CodecInfo]) -> dict[str, str]:
-    """Give MedZip's profiles shades of one colour, and others their own."""
-    own = [codec.name for codec in codecs if codec.name.startswith("medzip")]
-    others = [codec.name for codec in codecs if not codec.name.startswith("medzip")]
-    shades = dict(zip(own, _OWN, strict=False))
+def _colours() -> dict[str, str]:
+    """Give MedZip's profiles shades of one colour and each other codec its own, in every plot."""
+    own = [name for name in PEERS if name.startswith("medzip")]
+    others = [name for name in PEERS if not name.startswith("medzip")]
+    shades = dict(zip(own, _OWN, strict=True))
     return shades | {name: _OTHERS[i % len(_OTHERS)] for i, name in enumerate(others)}
 
 
@@ -39,7 +50,7 @@ def saving_plot(results: Results) -> Figure:
         # General compressors lie so far off that they would flatten the rest.
         if codec.name != BASELINE and (results.mean_saving(codec.name) or 0) > -0.35
     ]
-    colours = _colours(codecs)
+    colours = _colours()
     figure = Figure(figsize=(10, 1.2 + 0.7 * len(results.slabs)), layout="constrained")
     axes = figure.add_subplot()
     height = 0.8 / max(1, len(codecs))
@@ -73,7 +84,7 @@ def pareto_plot(results: Results) -> Figure:
             saving = 0.0
         if saving is not None and rate is not None:
             points.append((codec, rate / 1e6, 100 * saving))
-    colours = _colours([codec for codec, _, _ in points])
+    colours = _colours()
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     for codec, rate, saving in points:
