@@ -10,5 +10,7 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 # the library logs through std logging; this lets Prefect show it and send it to the server
 os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "medzip")
+# and what it says outside of a flow run (while it verifies, say) is no reason for a warning
+os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
 # Dask announces every start and stop of every worker at INFO
 os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "warning")

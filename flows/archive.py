@@ -113,7 +113,7 @@ def archive_cohort(
         path=Path(cluster) if cluster else None, scheduler=scheduler, workers=workers
     )
     logging.getLogger("medzip").setLevel(logging.INFO)
-    with steps.archive_lock(archive), _api_for_workers(), spec.runner() as runner:
+    with steps.archive_lock(archive), _api_for_workers(), spec.start() as runner:
         workers = _prepare(runner, spec)
         inventory = runner.submit(scan_sources, {"sources": sources}).result()
         records = _archive_all(runner, workers, inventory.plans, archive, profile)

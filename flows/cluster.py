@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import dask
 import yaml
 from prefect_dask import DaskTaskRunner
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -12,6 +14,7 @@ from medzip.errors import MedZipError
 from tasks.worker import WORKER_ENVIRONMENT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import Self
 
@@ -99,7 +102,6 @@ class ClusterSpec(BaseModel):
                 "dashboard_address": "127.0.0.1:0",
                 **kwargs,
             }
-            kwargs["env"] = {**WORKER_ENVIRONMENT, **kwargs.get("env", {})}
         return spec.model_copy(update={"cluster_kwargs": kwargs})
 
     @classmethod
@@ -117,8 +119,19 @@ class ClusterSpec(BaseModel):
                 "see infra/dask/ for examples"
             ) from error
 
+    @contextmanager
+    def start(self) -> Iterator[DaskTaskRunner]:
+        """Open a task runner; the cluster starts with its first task and ends with the context.
+
+        Worker processes are born with their environment: a variable such as NUMBA_NUM_THREADS that
+        changes after its library was imported is an error there.
+        """
+        environment = {"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}
+        with dask.config.set(environment), self.runner() as runner:
+            yield runner
+
     def runner(self) -> DaskTaskRunner:
-        """Build a task runner; the cluster starts with its first task."""
+        """Build a task runner that is not open yet."""
         try:
             return DaskTaskRunner(**self.model_dump(exclude_defaults=True))
         except (ImportError, AttributeError, ValueError) as error:

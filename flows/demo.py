@@ -81,9 +81,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     compressed = time.monotonic()
-    checked = verify(archive)
+    checked = verify(archive, arguments.workers)
     verified = time.monotonic()
-    restore(archive, restored)
+    restore(archive, restored, workers=arguments.workers)
     differing = differences(source, restored)
     ended = time.monotonic()
 

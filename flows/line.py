@@ -87,10 +87,10 @@ class Line:
 
     def _code(self, run: _LotRun, staged: Sequence[Staged]) -> list[Staged]:
         """Fit and encode; returns the objects of which every slab is there."""
-        voxels = [item for item in staged if item.volumes]
-        fitted: list[Fitted] = run.step("fit", fit_series, voxels, fit_is_there)
-        by_key = {item.key: item for item in voxels}
-        pairs = [(by_key[item.key], item) for item in fitted]
+        by_key = {item.key: item for item in staged}
+        fitted: list[Fitted] = run.step("fit", fit_series, staged, fit_is_there)
+        both = [(by_key[item.key], item) for item in fitted]
+        pairs = [(item, fit) for item, fit in both if item.volumes]
         if len(pairs) == 1:
             coded = run.encode_wide(*pairs[0])
         else:
@@ -98,7 +98,7 @@ class Line:
             done = run.step("encode", encode_slabs, whole, slabs_are_there)
             keys = {records[0].name for records in done}
             coded = [s for s, _ in pairs if s.name in keys]
-        return [*(item for item in staged if not item.volumes), *coded]
+        return [*(item for item, _ in both if not item.volumes), *coded]
 
 
 class _LotRun:

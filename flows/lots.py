@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tasks.archive import SlabBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from medzip.archive import Fitted, ObjectPlan, Staged
 
@@ -30,7 +30,7 @@ MAX_TASKS = 64
 """Encode tasks an object, at most."""
 
 
-def lots_of(plans: Iterable[ObjectPlan]) -> list[tuple[ObjectPlan, ...]]:
+def lots_of(plans: Sequence[ObjectPlan]) -> list[tuple[ObjectPlan, ...]]:
     """Group objects into lots, the largest first so that no long one is left for the end.
 
     Returns

@@ -16,9 +16,9 @@ import logging
 import traceback
 from typing import TYPE_CHECKING, Any
 
-import medzip
-import medzip.codec
 from medzip import archive as steps
+from medzip.archive.version import VERSION
+from medzip.codec import FORMAT_VERSION
 from medzip.errors import MedZipError, SourceError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class StepFailedError(Exception):
         failure = steps.failure_of(name, step, error)
         if not isinstance(error, (MedZipError, OSError)):
             # a mistake in the code: say where, by its frames alone, which hold no values
-            frames = "".join(traceback.format_tb(error.__traceback__))
+            frames = "".join(traceback.format_tb(error.__traceback__)[-8:])
             log.error("%s in %s of %s\n%s", failure.kind, step, name, frames)
         return cls(failure, is_transient(error))
 
@@ -164,8 +164,8 @@ def cache_key(step: str, ref: ObjectRef, **content: Any) -> str:
             "object": ref.key,
             "profile": ref.profile,
             "archive": ref.archive,
-            "medzip": medzip.__version__,
-            "format": medzip.codec.FORMAT_VERSION,
+            "medzip": VERSION,
+            "format": FORMAT_VERSION,
             **content,
         },
         sort_keys=True,

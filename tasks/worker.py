@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["WORKER_ENVIRONMENT", "WorkerSetup"]
 
 # Read by the libraries when they are imported, so they belong into a worker's environment before
-# it starts (the `env` of distributed's nanny, the prologue of a batch job).
+# it starts (distributed's pre-spawn environment, the prologue of a batch job).
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -21,6 +21,7 @@ WORKER_ENVIRONMENT = {
     "NUMBA_NUM_THREADS": "1",
     "DASK_LOGGING__DISTRIBUTED": "warning",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "medzip",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
 }

@@ -1,0 +1,73 @@
+"""Clusters are data: what is read from YAML and from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flows.cluster import ClusterError, ClusterSpec
+
+INFRA = Path(__file__).parents[2] / "infra" / "dask"
+
+
+def test_nothing_said_is_a_local_cluster_of_two() -> None:
+    runner = ClusterSpec.read().runner()
+    assert runner.cluster_class == "distributed.LocalCluster"
+    assert runner.cluster_kwargs["n_workers"] == 2
+    assert runner.cluster_kwargs["threads_per_worker"] == 1
+
+
+def test_local_file_says_the_same_as_nothing() -> None:
+    assert ClusterSpec.read(path=INFRA / "local.yaml") == ClusterSpec.read()
+
+
+def test_workers_of_the_command_line_win() -> None:
+    spec = ClusterSpec.read(path=INFRA / "local.yaml", workers=7)
+    assert spec.cluster_kwargs["n_workers"] == 7
+
+
+def test_scheduler_by_address_and_by_file() -> None:
+    spec = ClusterSpec.read(scheduler="tcp://127.0.0.1:8786")
+    assert spec == ClusterSpec.read(path=INFRA / "scheduler.yaml")
+    assert spec.runner().address == "tcp://127.0.0.1:8786"
+
+
+def test_slurm_file_is_understood_and_says_what_to_install() -> None:
+    spec = ClusterSpec.read(path=INFRA / "slurm.yaml")
+    assert spec.cluster_class == "dask_jobqueue.SLURMCluster"
+    assert spec.adapt_kwargs == {"minimum": 16, "maximum": 256}
+    try:
+        import dask_jobqueue  # noqa: F401
+    except ImportError:
+        with pytest.raises(ClusterError, match="install the package"):
+            spec.runner()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("n_workers: 2", "n_workers"),
+        ("address: tcp://a:1\ncluster_kwargs: {n_workers: 2}", "either `address`"),
+        ("cluster_class: [", "expected a cluster description"),
+        ("- a list", "expected a cluster description"),
+    ],
+)
+def test_files_that_make_no_sense_are_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "cluster.yaml"
+    path.write_text(text)
+    with pytest.raises(ClusterError, match=message) as caught:
+        ClusterSpec.read(path=path)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match=r"none\.yaml"):
+        ClusterSpec.read(path=tmp_path / "none.yaml")
+
+
+def test_arguments_that_exclude_one_another() -> None:
+    with pytest.raises(ClusterError, match="scheduler's address alone"):
+        ClusterSpec.read(scheduler="tcp://a:1", workers=3)
+    with pytest.raises(ClusterError, match="names an existing scheduler"):
+        ClusterSpec.read(path=INFRA / "scheduler.yaml", workers=3)

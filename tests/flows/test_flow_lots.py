@@ -1,0 +1,65 @@
+"""The number of tasks stays bounded, whatever the cohort."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.lots import LOT_OBJECTS, MAX_TASKS, SMALL_BYTES, label, lots_of, slab_batches
+from medzip.archive import Fitted, ObjectPlan, Staged, StagedVolume
+from medzip.dicom.records import FileEntry
+
+
+def plan(number: int, size: int) -> ObjectPlan:
+    file = FileEntry(f"{number}.dcm", f"/in/{number}.dcm", size, "", 0, 0)
+    return ObjectPlan(f"{number:064x}", "series", (file,), ())
+
+
+def staged(*slices: int, depth: int = 32, side: int = 512) -> Staged:
+    volumes = tuple(StagedVolume((z, side, side), "int16", depth, "volume") for z in slices)
+    return Staged("/archive", "ab" * 32, "default", volumes)
+
+
+FITTED = Fitted("/archive", "ab" * 32, "default", ("cd" * 32,))
+
+
+def test_large_objects_go_alone_and_first() -> None:
+    plans = [plan(1, 10), plan(2, SMALL_BYTES), plan(3, 20), plan(4, 9 * SMALL_BYTES)]
+    assert [[int(p.key, 16) for p in lot] for lot in lots_of(plans)] == [[4], [2], [3, 1]]
+
+
+@pytest.mark.parametrize("size", [1, 100_000, SMALL_BYTES - 1])
+def test_small_objects_share_lots(size: int) -> None:
+    plans = [plan(i, size) for i in range(1000)]
+    lots = lots_of(plans)
+    assert sorted(p.key for lot in lots for p in lot) == [p.key for p in plans]
+    assert max(len(lot) for lot in lots) <= LOT_OBJECTS
+    assert sum(p.raw_bytes for p in lots[0]) <= 4 * SMALL_BYTES
+    assert lots == lots_of(plans[::-1])
+
+
+def test_no_objects_no_lots() -> None:
+    assert lots_of([]) == []
+
+
+@pytest.mark.parametrize("slices", [1, 32, 33, 1000, 100_000])
+def test_every_slab_is_in_one_batch(slices: int) -> None:
+    item = staged(slices, 5)
+    batches = slab_batches(item, FITTED)
+    assert [slab for _, batch in batches for slab in batch.slabs] == list(item.slab_indices)
+    assert len(batches) <= MAX_TASKS
+    assert len({name for name, _ in batches}) == len(batches)
+
+
+def test_a_slab_of_the_usual_size_is_a_task_of_its_own() -> None:
+    names = [name for name, _ in slab_batches(staged(128), FITTED)]
+    assert names == [f"abababababab-slab-{i:04d}" for i in range(4)]
+
+
+def test_small_slabs_share_a_task() -> None:
+    names = [name for name, _ in slab_batches(staged(64, side=64), FITTED)]
+    assert names == ["abababababab-slab-0000-to-0001"]
+
+
+def test_label_says_how_many_there_are() -> None:
+    assert label(["a"]) == "a"
+    assert label(["a", "b", "c"]) == "a-and-2-more"

@@ -1,0 +1,119 @@
+"""Retries, failures and cache keys, without a cluster."""
+
+from __future__ import annotations
+
+import errno
+import pickle
+
+import pytest
+from prefect import flow
+from prefect.states import Failed
+
+from medzip import archive as steps
+from medzip.archive import Failure, ObjectRef
+from medzip.errors import CorruptStreamError, SourceError, VerificationError
+from tasks.policy import StepFailedError, cache_key, is_transient, retry_io, run_each
+from tasks.series import check_series
+
+REF = ObjectRef("/archive", "ab" * 32, "default")
+PATH = "/in/DOE^JANE/1.dcm"
+
+
+def source_error(cause: BaseException | None) -> SourceError:
+    error = SourceError(f"expected to read {PATH}")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(errno.EIO, "I/O", PATH), True),
+        (OSError(errno.ESTALE, "stale", PATH), True),
+        (TimeoutError(errno.ETIMEDOUT, "timed out"), True),
+        (OSError(errno.ENOSPC, "full", PATH), False),
+        (PermissionError(errno.EACCES, "denied", PATH), False),
+        (FileNotFoundError(errno.ENOENT, "none", PATH), False),
+        (source_error(None), False),
+        (source_error(OSError(errno.EIO, "I/O", PATH)), True),
+        (source_error(PermissionError(errno.EACCES, "denied", PATH)), False),
+        (VerificationError("expected a, got b"), False),
+        (CorruptStreamError("expected a, got b"), False),
+        (ValueError("a mistake in the code"), False),
+    ],
+)
+def test_only_input_and_output_errors_are_transient(error: Exception, expected: bool) -> None:
+    assert is_transient(error) is expected
+    failed = StepFailedError.of(REF.key, "stage", error)
+    assert retry_io(None, None, Failed(data=failed)) is expected
+
+
+def test_a_foreign_failure_is_not_retried() -> None:
+    assert retry_io(None, None, Failed(data=OSError(errno.EIO, "of Prefect's own"))) is False
+
+
+def test_failure_names_no_path_and_survives_pickling() -> None:
+    error = StepFailedError.of(REF.key, "stage", source_error(None))
+    assert "DOE" not in repr(error)
+    assert str(error) == "stage of abababababab: SourceError"
+    assert PATH in error.failure.message
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.failure, copy.transient, str(copy)) == (error.failure, False, str(error))
+
+
+def test_one_of_a_lot_that_fails_does_not_stop_the_others() -> None:
+    refs = [ObjectRef("/archive", digit * 64, "fast") for digit in "123"]
+
+    def call(ref: ObjectRef) -> str:
+        if ref.key.startswith("2"):
+            raise VerificationError(f"expected {PATH}")
+        return ref.name
+
+    first, second, third = run_each("prove", call, refs)
+    assert (first, third) == ("1" * 12, "3" * 12)
+    assert isinstance(second, Failure)
+    assert (second.name, second.stage, second.kind) == ("2" * 12, "prove", "VerificationError")
+    with pytest.raises(StepFailedError) as caught:
+        run_each("prove", call, refs[1:2])
+    # neither the text nor the traceback that Prefect logs may lead to the path
+    assert caught.value.__suppress_context__
+
+
+def test_cache_key_is_of_everything_that_decides_the_result() -> None:
+    key = cache_key("encode", REF, models=["m"], slabs=[(0, 1)])
+    assert key == cache_key("encode", REF, slabs=[(0, 1)], models=["m"])
+    others = [
+        cache_key("fit", REF, models=["m"], slabs=[(0, 1)]),
+        cache_key("encode", REF, models=["n"], slabs=[(0, 1)]),
+        cache_key("encode", REF, models=["m"], slabs=[(0, 2)]),
+        cache_key("encode", ObjectRef("/archive", "cd" * 32, "default"), models=["m"]),
+        cache_key("encode", ObjectRef("/archive", "ab" * 32, "max"), models=["m"]),
+        cache_key("encode", ObjectRef("/other", "ab" * 32, "default"), models=["m"]),
+    ]
+    assert len({key, *others}) == 7
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts"),
+    [(OSError(errno.EIO, "I/O", PATH), 4), (VerificationError(f"{PATH}: expected a, got b"), 1)],
+)
+def test_prefect_retries_what_may_pass_and_nothing_else(
+    home, monkeypatch: pytest.MonkeyPatch, error: Exception, attempts: int
+) -> None:
+    calls = []
+
+    def already_proven(*arguments: object) -> None:
+        calls.append(arguments)
+        raise error
+
+    monkeypatch.setattr(steps, "already_proven", already_proven)
+
+    @flow
+    def once() -> None:
+        # without a timeout: outside of Dask it would use the signal that pytest-timeout uses
+        hurried = check_series.with_options(retry_delay_seconds=0, timeout_seconds=0)
+        hurried("one", (REF,), "/archive", "default")
+
+    with pytest.raises(StepFailedError):
+        once()
+    assert len(calls) == attempts
