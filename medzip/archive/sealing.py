@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
+from medzip import __version__
 from medzip.archive.container import ENVELOPE, MANIFEST, ContainerWriter, metadata, slab_name
 from medzip.archive.encoding import read_fitted, read_model, read_slab
 from medzip.archive.layout import ARCHIVE_FORMAT, sha256_file, work_path
@@ -19,7 +20,6 @@ from medzip.archive.records import (
     Verdict,
     VolumeRecord,
 )
-from medzip.archive.version import VERSION
 from medzip.zarr_codec import MedZipCodec
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def seal(staged: Staged) -> Sealed:
         kind="series" if staged.volumes else "other",
         verdict=Verdict.PROVEN,
         profile=staged.profile,
-        codec_version=VERSION,
+        codec_version=__version__,
         format_version=ARCHIVE_FORMAT,
         files=staged.files,
         raw_bytes=staged.raw_bytes,

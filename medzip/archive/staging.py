@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import zarr
 
+from medzip import __version__
 from medzip.archive.layout import (
     ARCHIVE_FORMAT,
     canonical_json,
@@ -23,8 +24,7 @@ from medzip.archive.manifest import manifest_of
 from medzip.archive.records import Staged, StagedVolume, to_json
 from medzip.archive.slabs import SlabWriter
 from medzip.archive.source import SourceFile
-from medzip.archive.version import VERSION
-from medzip.codec import PROFILES, slab_depth
+from medzip.codec import slab_depth
 from medzip.dicom.envelope import EnvelopeWriter
 from medzip.dicom.volume import coding_of, voxels_of
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from medzip.archive.layout import StrPath
     from medzip.archive.records import ObjectPlan
-    from medzip.dicom.records import FileEntry
+    from medzip.dicom.records import FileEntry, Stack
 
 __all__ = ["CHUNK", "HEADER_LIMIT", "raw_volume", "read_staged", "stage"]
 
@@ -70,13 +70,10 @@ def stage(plan: ObjectPlan, archive: StrPath, profile: str) -> Staged:
     """
     started = time.perf_counter()
     work = work_path(archive, plan.key)
-    volumes = tuple(
-        StagedVolume(s.shape, s.dtype, slab_depth(s.shape[0], PROFILES[profile]), s.geometry)
-        for s in plan.stacks
-    )
+    volumes = tuple(_staged_volume(stack, profile) for stack in plan.stacks)
     fingerprint = {
         "archive_format": ARCHIVE_FORMAT,
-        "codec_version": VERSION,
+        "codec_version": __version__,
         "profile": profile,
         "volumes": to_json(volumes),
         "plan": hashlib.sha256(canonical_json(_stored(plan))).hexdigest(),
@@ -100,7 +97,7 @@ def stage(plan: ObjectPlan, archive: StrPath, profile: str) -> Staged:
         target.flush()
         os.fsync(target.fileno())
     write_atomic(
-        work / "manifest.json", canonical_json(manifest_of(plan, volumes, profile, VERSION))
+        work / "manifest.json", canonical_json(manifest_of(plan, volumes, profile, __version__))
     )
     kept = Counter(file.reason for file in plan.files if file.reason)
     staged = Staged(
@@ -145,6 +142,12 @@ def raw_volume(staged: Staged, volume_index: int) -> zarr.Array[Any]:
     """Raw voxels of a staged volume, read lazily slab by slab."""
     path = work_path(staged.archive, staged.key) / "raw" / str(volume_index)
     return zarr.open_array(str(path), mode="r")
+
+
+def _staged_volume(stack: Stack, profile: str) -> StagedVolume:
+    """Choose the depth of slabs, such that the last one is padded least."""
+    z, y, x = stack.shape
+    return StagedVolume(stack.shape, stack.dtype, slab_depth(z, profile, y * x), stack.geometry)
 
 
 def _stored(plan: ObjectPlan) -> Any:

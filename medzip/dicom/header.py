@@ -1,6 +1,7 @@
 """One file -> what it holds: where its voxels lie, and how they lie in space.
 
-Only the header is read, whatever the size of the file. A file that the voxel codec cannot take is a
+Only the header is read, whatever the size of the file, but for frames compressed without loss, of
+which it must be known whether their bytes come back. A file that the voxel codec cannot take is a
 normal result: it gets a reason (:data:`REASONS`) and is kept whole.
 """
 
@@ -25,6 +26,7 @@ from pydicom.uid import (
 )
 
 from medzip.dicom.encapsulated import single_fragments
+from medzip.dicom.recode import reproduce
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,23 +154,27 @@ def read_header(path: Path, size: int) -> Header:
         if start[128:] != b"DICM" and start[:1] not in (b"\x02", b"\x08"):
             return Header("", "not-dicom")
         file.seek(0)
-        try:
-            return _parse(file, size)
-        except OSError:
-            raise
-        except Exception:
-            # pydicom raises whatever the broken bytes lead to (KeyError, struct.error,
-            # RecursionError, ...): for us they all mean one thing.
-            return Header("", "broken-header")
+        with warnings.catch_warnings(), config.disable_value_validation():
+            warnings.simplefilter("ignore")
+            data = _parse(file)
+            if data is None:
+                return Header("", "broken-header")
+            try:
+                return _describe(data, file, size)
+            except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+                return Header("", "broken-header")  # values that are not what their tags promise
 
 
-def _parse(file: BinaryIO, size: int) -> Header:
-    """Parse with pydicom up to the pixel data, then look at the element itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with config.disable_value_validation():
-            data = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
-            return _describe(data, file, size)
+def _parse(file: BinaryIO) -> pydicom.FileDataset | None:
+    """Parse with pydicom up to the pixel data; None where it cannot."""
+    try:
+        return pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk, not the content
+        # pydicom raises whatever the broken bytes lead to (KeyError, struct.error,
+        # RecursionError, ...): here they all mean one thing.
+        return None
 
 
 def _describe(data: pydicom.FileDataset, file: BinaryIO, size: int) -> Header:
@@ -195,12 +201,14 @@ def _describe(data: pydicom.FileDataset, file: BinaryIO, size: int) -> Header:
         return Header(uid, "unsupported-bits")
     signed = int(data.get("PixelRepresentation") or 0) == 1
     rows, columns = int(data.get("Rows") or 0), int(data.get("Columns") or 0)
+    dtype = f"{'int' if signed else 'uint'}{allocated}"
     count = max(1, int(data.get("NumberOfFrames") or 1))
     frame_bytes = rows * columns * allocated // 8
     if frame_bytes == 0:
         return Header(uid, "broken-header")
     if length == _UNDEFINED:
-        runs, reason = _compressed(file, offset, size, syntax, count)
+        fragments = single_fragments(file, offset, size, count)
+        runs, reason = _compressed(file, fragments, syntax, (rows, columns, dtype))
     elif syntax and syntax not in _NATIVE and syntax != ExplicitVRBigEndian:
         return Header(uid, "broken-header")
     elif min(length, size - offset) < count * frame_bytes:
@@ -217,7 +225,7 @@ def _describe(data: pydicom.FileDataset, file: BinaryIO, size: int) -> Header:
         syntax=syntax,
         rows=rows,
         columns=columns,
-        dtype=f"{'int' if signed else 'uint'}{allocated}",
+        dtype=dtype,
         instance=int(data.get("InstanceNumber") or 0),
         orientation=orientation,
         positions=positions,
@@ -246,16 +254,24 @@ def _pixel_element(file: BinaryIO, implicit: bool, little: bool) -> tuple[int, i
 
 
 def _compressed(
-    file: BinaryIO, offset: int, size: int, syntax: str, count: int
+    file: BinaryIO,
+    fragments: list[tuple[int, int]] | None,
+    syntax: str,
+    image: tuple[int, int, str],
 ) -> tuple[tuple[Frames, ...], str]:
-    """Frames of encapsulated pixel data (PS3.5 A.4), each a candidate for re-encoding."""
+    """Frames of encapsulated pixel data (PS3.5 A.4) whose bytes come back from their voxels."""
     if syntax not in _LOSSLESS:
         return (), "lossy"
-    coding: dict[str, str] = {}
-    fragments = single_fragments(file, offset, size, count)
-    if syntax not in coding or fragments is None:
-        return (), "lossless-not-reproduced"
-    return tuple(Frames(start, length, 1, coding[syntax]) for start, length in fragments), ""
+    rows, columns, dtype = image
+    runs = []
+    for offset, length in fragments or ():
+        file.seek(offset)
+        found = reproduce(file.read(length), syntax, (rows, columns), dtype)
+        if found is None:
+            return (), "lossless-not-reproduced"
+        start, end, coding, header = found
+        runs.append(Frames(offset + start, end - start, 1, coding, header))
+    return tuple(runs), "" if runs else "lossless-not-reproduced"
 
 
 def _geometry(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from medzip.dicom.jpeg_lossless import decode_segment, encode_segment, parse_header
 from medzip.errors import UnsupportedVoxelsError
 
 if TYPE_CHECKING:
@@ -58,9 +59,38 @@ def _words(order: Literal["<", ">"]) -> Coding:
     return Coding(decode, encode, per_frame=False)
 
 
+def _jpeg_lossless(fill: int) -> Coding:
+    """Entropy-coded segment of a lossless JPEG frame, behind its header (PS3.5 A.4.1)."""
+
+    def decode(
+        data: bytes, header: bytes, shape: tuple[int, int, int], dtype: str
+    ) -> NDArray[np.generic]:
+        scan = parse_header(header)
+        samples = decode_segment(data, scan)
+        # Signed words of fewer bits come without their sign's upper bits; give them back, it makes
+        # neighbours alike.
+        unused = 16 - scan.precision
+        if dtype.startswith("int") and 0 < unused < 16:
+            samples = ((samples << unused).view(np.int16) >> unused).view(np.uint16)
+        return (
+            samples.view(np.int16 if dtype == "int16" else np.uint16).astype(dtype).reshape(shape)
+        )
+
+    def encode(voxels: NDArray[np.generic], header: bytes) -> bytes:
+        scan = parse_header(header)
+        samples = voxels[0].astype(np.int32).astype(np.uint16)
+        if voxels.dtype.kind == "i" and scan.precision < 16:
+            samples &= np.uint16((1 << scan.precision) - 1)
+        return encode_segment(samples, scan, fill)
+
+    return Coding(decode, encode, per_frame=True)
+
+
 CODINGS: dict[str, Coding] = {
     "little": _words("<"),
     "big": _words(">"),
+    "jpeg-lossless-1": _jpeg_lossless(1),
+    "jpeg-lossless-0": _jpeg_lossless(0),
 }
 """How frames may lie in a file; the names are part of the archive format."""
 
