@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from medzip.errors import CorruptStreamError, UnsupportedVoxelsError
 from medzip.evaluation.peers import BASELINE, DEFAULT_PEERS, DTYPES, PEERS, REPORT_PEERS, select
 from medzip.evaluation.peers.base import from_unsigned, join, split, to_unsigned
+from medzip.evaluation.phantom import mr_volume
 
 OTHERS = [name for name in PEERS if not name.startswith("medzip")]
 OWN = [name for name in PEERS if name.startswith("medzip")]
@@ -64,12 +65,23 @@ def test_round_trip_of_extremes(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("name", OWN)
 def test_round_trip_of_medzip(name: str, dtype: str) -> None:
     skip_if_absent(name)
-    if name == "medzip-max" and dtype != "int16":
-        pytest.skip("one dtype is enough for the slow profile")
     wave = 60 * np.sin(np.arange(5 * 24 * 20).reshape(5, 24, 20) / 9)
     noise = np.random.default_rng(1).normal(0, 3, wave.shape)
     middle = 0 if np.iinfo(dtype).min else 120
     assert_lossless(name, np.rint(wave + noise + middle).astype(dtype))
+
+
+@pytest.mark.slow
+def test_fitted_model_is_counted() -> None:
+    skip_if_absent("medzip-default")
+    peer = PEERS["medzip-default"]
+    voxels = mr_volume((40, 64, 64), seed=1)
+    fitted = peer.prepare(voxels)
+    data = peer.encode(voxels, fitted)
+    parts = peer.parts(data)
+    assert parts["model"] == len(fitted.to_bytes())
+    assert sum(parts.values()) == len(data)
+    np.testing.assert_array_equal(peer.decode(data, voxels.shape, voxels.dtype), voxels)
 
 
 @pytest.mark.parametrize("name", PEERS)
