@@ -15,7 +15,7 @@ import torch
 
 from medzip.codec.model import Model, base_model
 from medzip.codec.packing import check_voxels, choose_packing, histogram, pack
-from medzip.codec.profile import Profile, profile_named, slab_depth
+from medzip.codec.profile import Profile, profile_named
 from medzip.training.optimise import Recipe, mean_bits, optimise
 from medzip.training.qat import MixtureNet
 from medzip.training.sample import Samples, sample_slab
@@ -163,17 +163,4 @@ class _WeightCost:
 def _split(samples: Samples) -> tuple[Samples, Samples]:
     mask = torch.zeros(len(samples), dtype=torch.bool)
     mask[::HELD_OUT] = True
-    return _take(samples, mask), _take(samples, ~mask)
-
-
-def _take(samples: Samples, mask: torch.Tensor) -> Samples:
-    return Samples(
-        samples.q[mask], samples.below[mask], samples.above[mask], samples.floor[mask],
-        samples.last[mask],
-    )
-
-
-def depth_for(volume: Volume, profile: Profile) -> int:
-    """Slices a slab for this volume under a profile."""
-    slices, height, width = (int(n) for n in volume.shape)
-    return slab_depth(slices, profile, height * width)
+    return samples.take(mask), samples.take(~mask)

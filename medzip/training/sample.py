@@ -46,6 +46,12 @@ class Samples:
     def __len__(self) -> int:
         return len(self.q)
 
+    def take(self, mask: torch.Tensor) -> Samples:
+        """The samples that a boolean mask (n,) selects."""
+        return Samples(
+            self.q[mask], self.below[mask], self.above[mask], self.floor[mask], self.last[mask]
+        )
+
     @staticmethod
     def concatenate(parts: list[Samples]) -> Samples:
         """All samples of several sets, in order."""
@@ -83,8 +89,9 @@ def pad(values: np.ndarray, origin: int, reach: int) -> np.ndarray:
     out[:, rows, right] = values[:, :, -1:]
     out[:, reach + 1 : height + reach, left] = values[:, :-1, :1]
     out[:, bottom, :] = np.pad(values[:, -1:, :], ((0, 0), (0, 0), (reach, reach)), mode="edge")
-    above = np.pad(values[:-1, :1, :], ((1, 0), (0, 0), (reach, reach)), mode="edge").astype(np.int32)
-    above[0] = origin
+    above = np.full((depth, 1, width + 2 * reach), origin, dtype=np.int32)
+    if depth > 1:
+        above[1:] = np.pad(values[:-1, :1, :], ((0, 0), (0, 0), (reach, reach)), mode="edge")
     out[:, top, :] = above
     out[1:, reach, left] = values[:-1, 0, :1]
     out[0, reach, left] = origin
@@ -161,12 +168,13 @@ def _features(
     d = torch.minimum(torch.maximum(d, -limit[:, None]), limit[:, None])
     half = 1 << (plain.RECIPROCAL_BITS - 1)
     q = torch.zeros((len(d), total + len(plain.EXTRAS)), dtype=torch.int16, device=device)
-    q[:, :usable] = ((d * r.to(torch.int32)[:, None] + half) >> plain.RECIPROCAL_BITS).to(torch.int16)
+    scaled = (d * r.to(torch.int32)[:, None] + half) >> plain.RECIPROCAL_BITS
+    q[:, :usable] = scaled.to(torch.int16)
     rest = voxels[keep.cpu().numpy()]
     px, py = plain.position(shape[2])[rest[:, 2]], plain.position(shape[1])[rest[:, 1]]
     extras = np.stack(
-        [np.full(len(rest), 256 * (z >= 1)), np.full(len(rest), 256 * (z >= 2)), px, py,
-         plain.radius(px, py)], axis=1)
+        [256 * (rest[:, 0] >= 1), 256 * (rest[:, 0] >= 2), px, py, plain.radius(px, py)], axis=1
+    )
     q[:, total + 1 :] = torch.from_numpy(extras.astype(np.int16)).to(device)
     q[:, total] = _log_scale(spread, total).to(torch.int16)
     unit = r.to(torch.float64) / (1 << 26)

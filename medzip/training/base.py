@@ -1,0 +1,150 @@
+"""Base models: one network for all scanners, trained on a corpus of volumes.
+
+    volumes -> packed slabs -> samples (evenly per volume) -> optimise -> integers -> model directory
+
+Read top to bottom; `medzip train` runs it. The three shipped models were made with it, their cards say
+from what.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from medzip.codec.features import EXTRAS
+from medzip.codec.network import Architecture, Network
+from medzip.codec.packing import choose_packing, histogram, pack
+from medzip.training.optimise import Recipe, mean_bits, optimise
+from medzip.training.qat import MixtureNet
+from medzip.training.sample import Samples, sample_slab
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["ARCHITECTURES", "BaseRun", "Trained", "train_base"]
+
+log = logging.getLogger("medzip.training")
+
+POSITIONS = len(EXTRAS) - EXTRAS.index("x")
+"""Coordinates are the last inputs; a base model must not rely on them, a fitted one may."""
+
+ARCHITECTURES = {
+    "fast": Architecture((10, 5, 1), (32, 32), (4, 4)),
+    "default": Architecture((20, 9, 4), (128, 64, 32), (4, 4, 4)),
+    "max": Architecture((34, 20, 9), (128, 128, 64), (4, 4, 4)),
+}
+"""The forms of the shipped models, by profile."""
+
+
+@dataclass(frozen=True)
+class BaseRun:
+    """How to train a base model.
+
+    Attributes
+    ----------
+    per_volume
+        Voxels drawn from each volume.
+    recipe
+        Of the optimisation.
+    device
+        "cpu" or "cuda".
+    seed
+        Of the first weights and of the sample.
+    """
+
+    per_volume: int = 250_000
+    recipe: Recipe = field(default_factory=lambda: Recipe(10_000, 4096, rate=4e-3))
+    device: str = "cpu"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gave.
+
+    Attributes
+    ----------
+    network
+        Integers, ready to ship.
+    bits
+        Bits per voxel outside flat contexts, on held-out voxels of each volume.
+    voxels
+        How many voxels it learned from.
+    seconds
+        How long that took.
+    """
+
+    network: Network
+    bits: dict[str, float]
+    voxels: int
+    seconds: float
+
+
+def train_base(
+    volumes: Iterable[tuple[str, np.ndarray]],
+    architecture: Architecture,
+    run: BaseRun,
+    start: Network | None = None,
+    progress: Callable[[int, float], None] | None = None,
+) -> Trained:
+    """Train a base model.
+
+    Parameters
+    ----------
+    volumes
+        Name and voxels (z, y, x) of each, read one at a time.
+    architecture
+        Form of the network.
+    run
+        How to train.
+    start
+        Go on from this network instead of from random weights.
+    progress
+        Called with the step and the loss (bits a voxel outside flat contexts).
+    """
+    began = time.perf_counter()
+    torch.manual_seed(run.seed)
+    held: dict[str, Samples] = {}
+    parts: list[Samples] = []
+    for number, (name, voxels) in enumerate(volumes):
+        samples = _draw(voxels, architecture, run, number)
+        if len(samples) < 1000:
+            log.info("%s: only %d voxels outside flat contexts, left out", name, len(samples))
+            continue
+        mask = torch.zeros(len(samples), dtype=torch.bool)
+        mask[::50] = True
+        held[name] = samples.take(mask)
+        parts.append(samples.take(~mask))
+    everything = Samples.concatenate(parts)
+    parts.clear()
+    log.info("%d voxels of %d volumes", len(everything), len(held))
+    net = MixtureNet(architecture).to(run.device)
+    if start is not None:
+        net.load(start)
+        net.fractions = None
+    optimise(net, everything, run.recipe, progress=progress)
+    network = net.integers()
+    check = MixtureNet(architecture).to(run.device)
+    check.load(network)
+    bits = {name: mean_bits(check, samples) for name, samples in held.items()}
+    return Trained(network, bits, len(everything), time.perf_counter() - began)
+
+
+def _draw(voxels: np.ndarray, architecture: Architecture, run: BaseRun, number: int) -> Samples:
+    """A sample of one volume, without its coordinates."""
+    low, counts = histogram(voxels)
+    packing = choose_packing(voxels.dtype.name, low, counts)
+    values = pack(voxels, packing)
+    generator = np.random.default_rng((run.seed, number))
+    flat = np.sort(generator.choice(values.size, min(run.per_volume, values.size), replace=False))
+    chosen = np.stack(np.unravel_index(flat, values.shape), axis=1)
+    samples = sample_slab(
+        values, int(values[0, 0, 0]), packing.count, chosen, architecture.neighbourhood, run.device
+    )
+    samples.q[:, -POSITIONS:] = 0
+    return samples
