@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
     from medzip.report.dataset import ReportRows, Row
 
-__all__ = ["BASELINE", "PeerFigure", "RunFigures", "SeriesFigures", "derive"]
+__all__ = ["BASELINE", "LARGE", "PeerFigure", "RunFigures", "SeriesFigures", "derive"]
 
 BASELINE = "jpeg-xl-7"
 """Codec that savings are measured against."""
+
+LARGE = 100_000
+"""Voxels from which a series counts in a mean of ratios and is charted.
+
+Below, a few hundred bytes of headers decide the ratio, which says nothing about a codec.
+"""
 
 FAILED = "failed"
 
@@ -104,7 +110,7 @@ class RunFigures:
     saving : float or None
         1 - bits / bits of the baseline, over all voxels that the baseline was given.
     mean_saving : float or None
-        Mean of the savings of the `compared` series.
+        Mean of the savings of the `compared` series, those of at least :data:`LARGE` voxels.
     """
 
     run: Row
@@ -211,6 +217,7 @@ def derive(rows: ReportRows) -> RunFigures:
     kept: Counter[str] = Counter()
     for row in proven:
         kept.update(row["kept_whole"])
+    large = [f.saving for f in series if f.saving is not None and f.row["voxels"] >= LARGE]
     compared = [
         (figures.saving, figures.compared_bpv * figures.compared_voxels)
         for figures in series
@@ -232,10 +239,8 @@ def derive(rows: ReportRows) -> RunFigures:
         voxels=voxels,
         bpv=_over(8 * (parts["slab"] + parts["model"]), voxels),
         saving=1 - own_bits / baseline_bits if compared else None,
-        mean_saving=_over(sum(saving for saving, _ in compared), len(compared))
-        if compared
-        else None,
-        compared=len(compared),
+        mean_saving=_over(sum(large), len(large)) if large else None,
+        compared=len(large),
         parts=parts,
         kept_whole=dict(sorted(kept.items(), key=lambda item: (-item[1], item[0]))),
         verdicts=dict(Counter(figures.row["verdict"] for figures in series)),

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from medzip.dicom.header import REASONS
 from medzip.report.charts import BarChart, grouped_bars
 from medzip.report.dataset import read_report_rows
-from medzip.report.figures import FAILED, RunFigures, SeriesFigures, derive
+from medzip.report.figures import FAILED, LARGE, RunFigures, SeriesFigures, derive
 
 if TYPE_CHECKING:
     from medzip.report.dataset import ReportRows
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["page", "render_report"]
 
 CHARTED = 12
-"""Series drawn in a chart, those with most voxels first; the table has all."""
+"""Most series in a chart, those with most voxels; the table of series has all."""
 
 PICTURED = 8
 """Series whose pictures are shown, those with most voxels first."""
@@ -46,6 +47,10 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f} %".replace("-", "−")
 
 
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f} %".replace("-", "−")
+
+
 def _png(data: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
 
@@ -56,14 +61,20 @@ def _compared(series: SeriesFigures) -> tuple[str, list[tuple[str, float, str]]]
     return series.title, own + peers
 
 
-def _bits_chart(figures: RunFigures) -> BarChart:
-    shown = [series for series in figures.series if series.bpv][:CHARTED]
+def _charted(figures: RunFigures) -> list[SeriesFigures]:
+    """Choose the series for the charts: the large ones, or whatever there is."""
+    coded = [series for series in figures.series if series.bpv]
+    large = [series for series in coded if series.row["voxels"] >= LARGE]
+    return (large or coded)[:CHARTED]
+
+
+def _bits_chart(shown: list[SeriesFigures]) -> BarChart:
     return grouped_bars([_compared(series) for series in shown])
 
 
-def _speed_chart(figures: RunFigures) -> BarChart:
+def _speed_chart(shown: list[SeriesFigures]) -> BarChart:
     groups = []
-    for series in [s for s in figures.series if s.bpv][:CHARTED]:
+    for series in shown:
         bars = [
             ("encode, a worker", series.encode_rate / 1e6, "own"),
             ("decode and compare", series.prove_rate / 1e6, "prove"),
@@ -83,7 +94,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        bytes=_bytes, rate=_rate, seconds=_seconds, percent=_percent, png=_png
+        bytes=_bytes, rate=_rate, seconds=_seconds, percent=_percent, signed=_signed, png=_png
     )
     return environment
 
@@ -91,6 +102,7 @@ def _environment() -> Environment:
 def page(rows: ReportRows) -> str:
     """Render the rows of one run as HTML."""
     figures = derive(rows)
+    shown = _charted(figures)
     order = {series.name: i for i, series in enumerate(figures.series)}
     pictures: list[Any] = sorted(
         figures.pictures, key=lambda row: (order.get(row["series"], len(order)), row["volume"])
@@ -102,9 +114,10 @@ def page(rows: ReportRows) -> str:
             figures=figures,
             run=figures.run,
             failed=FAILED,
-            bits=_bits_chart(figures),
-            speed=_speed_chart(figures),
-            charted=CHARTED,
+            bits=_bits_chart(shown),
+            speed=_speed_chart(shown),
+            charted=shown,
+            reasons=REASONS,
             pictures=pictures[:PICTURED],
             titles={series.name: series.title for series in figures.series},
         )

@@ -60,8 +60,8 @@ def test_page_says_what_happened(rows: ReportRows) -> None:
     assert "1 failure: 1 series with 3 files are not archived" in text
     assert "SourceError" in text
     assert "55 of 58" in text
-    assert "lossy JPEG 4" in text
-    assert "not DICOM 5" in text
+    assert "lossy pixels compressed with loss 4" in text
+    assert "not-dicom no DICOM file, or DICOMDIR 5" in text
     assert "JPEG 2000 did not run: not installed" in text
     assert "already proven" in text
 
@@ -108,6 +108,26 @@ def test_ratios_are_sums_over_sums(rows: ReportRows, name: str) -> None:
     assert series.compared_bpv == pytest.approx(own)
     assert series.saving == pytest.approx(1 - 32_000 / 36_000)
     assert figures.saving == figures.mean_saving == pytest.approx(1 - 32_000 / 36_000)
+
+
+def test_tiny_series_do_not_move_the_mean(rows: ReportRows, name: str) -> None:
+    tiny = {**rows.series[0], "series": "tiny", "voxels": 256}
+    slab = {**rows.slabs[1], "series": "tiny", "voxels": 256, "encoded_bytes": 900}
+    peer = {**rows.peers[0], "series": "tiny", "voxels": 256, "encoded_bytes": 200}
+    more = dataclasses.replace(
+        rows,
+        series=(*rows.series, tiny),
+        slabs=(*rows.slabs, slab),
+        peers=(*rows.peers, peer),
+    )
+    figures = derive(more)
+    assert figures.compared == 1
+    assert figures.mean_saving == derive(rows).mean_saving
+    assert figures.saving is not None
+    assert figures.saving < figures.mean_saving
+    assert f"{name}  48×64×64 int16" in page(more)
+    assert "tiny  " not in page(more), "not in the charts"
+    assert "<code>tiny</code>" in page(more), "but in the table"
 
 
 def test_lossy_peer_does_not_count(rows: ReportRows, name: str) -> None:
