@@ -62,13 +62,10 @@ class Peer(ABC):
         Key in results, lower case, stable over releases.
     label
         What people call it, for tables and plots.
-    wants_depth
-        Whether slices are coded knowing their neighbours; recorded, it explains much of a result.
     """
 
     name: str = field(default="", init=False)
     label: str = field(default="", init=False)
-    wants_depth: bool = field(default=False, init=False)
 
     @abstractmethod
     def available(self) -> Availability:

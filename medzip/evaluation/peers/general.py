@@ -33,7 +33,6 @@ class Zstd(Peer):
     level: int = 19
     name: str = field(default="zstd", init=False)
     label: str = field(default="zstd -19", init=False)
-    wants_depth: bool = field(default=True, init=False)
 
     def available(self) -> Availability:
         """Answer yes: the archive itself needs it."""
@@ -59,7 +58,6 @@ class Xz(Peer):
     preset: int = 6
     name: str = field(default="xz", init=False)
     label: str = field(default="xz -6", init=False)
-    wants_depth: bool = field(default=True, init=False)
 
     def available(self) -> Availability:
         """Answer yes: it is part of Python."""

@@ -24,7 +24,6 @@ class Tomoz(Peer):
 
     name: str = field(default="tomoz", init=False)
     label: str = field(default="tomoz", init=False)
-    wants_depth: bool = field(default=True, init=False)
 
     def available(self) -> Availability:
         """Ask for the package."""

@@ -30,7 +30,6 @@ class MedZip(Peer):
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", f"medzip-{self.profile}")
         object.__setattr__(self, "label", f"MedZip {self.profile}")
-        object.__setattr__(self, "wants_depth", True)
 
     def available(self) -> Availability:
         """Load the profile's base model."""
