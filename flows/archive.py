@@ -163,7 +163,8 @@ def _api_for_workers() -> Iterator[None]:
     Without a server configured, Prefect starts one for this process; each worker would start
     another on the same database. The settings travel to the workers with every task.
     """
-    url = str(get_client(sync_client=True).api_url)
+    with get_client(sync_client=True) as client:
+        url = str(client.api_url)
     with temporary_settings({PREFECT_API_URL: url}):
         yield
 

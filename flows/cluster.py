@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-__all__ = ["ClusterError", "ClusterSpec"]
+__all__ = ["PRE_SPAWN", "ClusterError", "ClusterSpec"]
 
+PRE_SPAWN = {"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}
+"""Configuration of Dask under which a local cluster starts its workers."""
 LOCAL_CLUSTER = "distributed.LocalCluster"
 
 
@@ -126,8 +128,7 @@ class ClusterSpec(BaseModel):
         Worker processes are born with their environment: a variable such as NUMBA_NUM_THREADS that
         changes after its library was imported is an error there.
         """
-        environment = {"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}
-        with dask.config.set(environment), self.runner() as runner:
+        with dask.config.set(PRE_SPAWN), self.runner() as runner:
             yield runner
 
     def runner(self) -> DaskTaskRunner:

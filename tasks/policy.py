@@ -16,8 +16,8 @@ import logging
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from medzip import __version__
 from medzip import archive as steps
-from medzip.archive.version import VERSION
 from medzip.codec import FORMAT_VERSION
 from medzip.errors import MedZipError, SourceError
 
@@ -164,7 +164,7 @@ def cache_key(step: str, ref: ObjectRef, **content: Any) -> str:
             "object": ref.key,
             "profile": ref.profile,
             "archive": ref.archive,
-            "medzip": VERSION,
+            "medzip": __version__,
             "format": FORMAT_VERSION,
             **content,
         },

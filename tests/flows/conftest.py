@@ -3,6 +3,7 @@
 =================  =====================================================================
 `cohort`           folder with two phantoms, three real DICOM files and a text file
 `prefect_api`      a Prefect server of this session's own (prefect_test_harness)
+`scheduler`        address of a Dask cluster of two worker processes, shared by the session
 `home`             a PREFECT_HOME of one test: nothing is cached across tests
 `environment`      environment of a subprocess that uses neither server nor home of the user
 =================  =====================================================================
@@ -24,10 +25,13 @@ for name in ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_API_KEY"):
     os.environ.pop(name, None)
 
 import flows  # noqa: E402, F401, I001 - sets the rest of the environment
+import dask  # noqa: E402
+import distributed  # noqa: E402
 from prefect.settings import PREFECT_HOME, PREFECT_LOCAL_STORAGE_PATH, temporary_settings  # noqa: E402
 from prefect.testing.utilities import prefect_test_harness  # noqa: E402
 from pydicom.data import get_testdata_file  # noqa: E402
 
+from flows.cluster import PRE_SPAWN, ClusterSpec  # noqa: E402
 from medzip.evaluation.phantom import SeriesSpec, ct_volume, mr_volume, write_series  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +76,13 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prefect_api():
     with prefect_test_harness(server_startup_timeout=120):
         yield
+
+
+@pytest.fixture(scope="session")
+def scheduler():
+    local = ClusterSpec.read(workers=2).cluster_kwargs
+    with dask.config.set(PRE_SPAWN), distributed.LocalCluster(**local) as cluster:
+        yield cluster.scheduler_address
 
 
 @pytest.fixture

@@ -1,0 +1,255 @@
+"""The whole flow on a real Dask cluster: archive, failure of one object, run again, privacy."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pydicom
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.sorting import FlowRunSort
+
+from flows.archive import IncompleteError, archive_cohort, main
+from flows.demo import differences
+from medzip.archive import Summary, Verdict, inspect, restore, scan, verify
+from medzip.report import read_report_rows
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
+
+def run(cohort: Path, archive: Path, scheduler: str, **options: object) -> Summary:
+    return archive_cohort(str(cohort), str(archive), profile="fast", scheduler=scheduler, **options)
+
+
+def objects(archive: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((archive / "objects").iterdir())}
+
+
+def newest_run() -> FlowRun:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs(limit=1, sort=FlowRunSort.EXPECTED_START_TIME_DESC)[0]
+
+
+def task_states(run: FlowRun) -> dict[str, str]:
+    """States of the task runs of a flow run, by name."""
+    chosen = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+    with get_client(sync_client=True) as client:
+        runs = client.read_task_runs(flow_run_filter=chosen, limit=200)
+    return {task_run.name: task_run.state_name for task_run in runs}
+
+
+@dataclass(frozen=True)
+class Archived:
+    """A cohort archived once, for the tests that only look."""
+
+    archive: Path
+    report: Path
+    run: FlowRun
+
+
+@pytest.fixture(scope="module")
+def archived(
+    prefect_api: None, scheduler: str, cohort: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Archived:
+    archive = tmp_path_factory.mktemp("archived") / "archive"
+    run(cohort, archive, scheduler)
+    return Archived(archive, archive.with_name("archive-report"), newest_run())
+
+
+def test_every_byte_comes_back(archived: Archived, cohort: Path, tmp_path: Path) -> None:
+    assert verify(archived.archive).ok
+    restore(archived.archive, tmp_path / "restored")
+    assert differences(cohort, tmp_path / "restored") == []
+    assert not (archived.archive / "work").exists()
+
+
+def test_runs_are_named_by_object_and_slab(archived: Archived) -> None:
+    names = {record.name for record in inspect(archived.archive)}
+    states = task_states(archived.run)
+    runs = {name.split("-and-")[0].split("-slab-")[0] for name in states}
+    assert {"scan", "publish", "report"} <= runs
+    assert runs - {"scan", "publish", "report"} <= {
+        f"{step}-{name}"
+        for step in ("check", "stage", "fit", "encode", "seal", "prove", "commit", "compare")
+        for name in names
+    }
+    assert set(states.values()) == {"Completed"}
+
+
+def test_report_has_rows_and_a_page(archived: Archived) -> None:
+    rows = read_report_rows(archived.report / "rows")
+    assert len(rows.series) == len(inspect(archived.archive))
+    assert {row["verdict"] for row in rows.series} == {"proven"}
+    assert {row["codec"] for row in rows.peers} >= {"jpeg-xl-7", "jpeg-ls", "jpeg-2000"}
+    assert "<html" in (archived.report / "report.html").read_text()
+
+
+def test_artifacts_show_progress_and_a_table(archived: Archived) -> None:
+    with get_client(sync_client=True) as client:
+        artifacts = {artifact.key: artifact for artifact in client.read_artifacts()}
+    assert artifacts["medzip-progress"].data == 100.0
+    table = json.loads(artifacts["medzip-objects"].data)
+    assert {row["object"] for row in table} == {r.name for r in inspect(archived.archive)}
+    assert {row["verdict"] for row in table} == {"proven"}
+
+
+def test_library_logs_reach_prefect(archived: Archived) -> None:
+    with get_client(sync_client=True) as client:
+        logs = client.read_logs()
+    assert any(log.name.startswith("medzip") for log in logs)
+    assert all(log.level < logging.WARNING for log in logs)
+
+
+def test_nothing_in_prefect_or_in_the_report_names_a_patient(
+    archived: Archived, cohort: Path
+) -> None:
+    secrets = {"DOE", "JANE", "1970-01-01", "CT_small", "notes.txt", "samples", "mr/"}
+    for path in cohort.rglob("*.dcm"):
+        dataset = pydicom.dcmread(path, stop_before_pixels=True)
+        for keyword in ("PatientName", "PatientID", "SeriesInstanceUID", "SOPInstanceUID"):
+            secrets.add(str(dataset.get(keyword)))
+    secrets -= {"", "None"}
+    assert len(secrets) > 20
+    with get_client(sync_client=True) as client:
+        records = [
+            *client.read_artifacts(),
+            *client.read_logs(),
+            *client.read_task_runs(limit=200),
+            *client.read_flow_runs(),
+        ]
+    said = "".join(record.model_dump_json() for record in records)
+    said += (archived.report / "report.html").read_text()
+    for path in (archived.report / "rows").rglob("*.parquet"):
+        said += path.read_bytes().decode("latin-1")
+    assert [secret for secret in secrets if secret in said] == []
+
+
+def test_a_second_run_finds_everything_proven(
+    archived: Archived, cohort: Path, scheduler: str
+) -> None:
+    before = objects(archived.archive)
+    summary = run(cohort, archived.archive, scheduler, compare=0)
+    assert {record.verdict for record in summary.objects} == {Verdict.ALREADY_PROVEN}
+    assert objects(archived.archive) == before
+
+
+def test_one_failing_object_does_not_stop_the_others(
+    home: Path, scheduler: str, cohort: Path, archived: Archived, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    plans = sorted(scan([str(cohort)]).plans, key=lambda plan: plan.raw_bytes)
+    victim = plans[-1]
+    work = archive / "work"
+    run(empty_folder(tmp_path), archive, scheduler, compare=0)  # so that it is an archive
+    work.mkdir(exist_ok=True)
+    (work / victim.key).write_text("a file where the step wants a folder")
+
+    with pytest.raises(IncompleteError) as caught:
+        run(cohort, archive, scheduler, compare=0)
+    summary = caught.value.summary
+    verdicts = {record.key: record.verdict for record in summary.objects}
+    assert verdicts.pop(victim.key) is Verdict.FAILED
+    assert set(verdicts.values()) == {Verdict.PROVEN}
+    (failure,) = summary.failures
+    assert (failure.name, failure.stage, failure.kind) == (victim.name, "stage", "OSError:EEXIST")
+    assert str(cohort) not in str(caught.value)
+    rows = read_report_rows(tmp_path / "archive-report" / "rows")
+    assert [(row["series"], row["stage"]) for row in rows.failures] == [(victim.name, "stage")]
+    states = task_states(newest_run())
+    assert states[f"stage-{victim.name}"] == "Failed"
+    assert newest_run().state_name == "Failed"
+
+    (work / victim.key).unlink()
+    assert run(cohort, archive, scheduler, compare=0).ok
+    assert objects(archive) == objects(archived.archive)
+
+
+@pytest.fixture
+def one_series(cohort: Path, tmp_path: Path) -> Path:
+    """A single object, which has lots, and so cached tasks, of its own."""
+    return Path(shutil.copytree(cohort / "DOE^JANE" / "ct", tmp_path / "source"))
+
+
+def coding_states(name: str) -> set[str]:
+    states = task_states(newest_run())
+    coded = {key: state for key, state in states.items() if key.startswith(("fit-", "encode-"))}
+    assert len(coded) == 2
+    assert all(name in key for key in coded)
+    return set(coded.values())
+
+
+def test_what_an_earlier_run_coded_is_taken_from_the_cache(
+    home: Path, scheduler: str, tmp_path: Path, one_series: Path
+) -> None:
+    archive = tmp_path / "archive"
+    (plan,) = scan([str(one_series)]).plans
+    obstacle = archive / "objects" / f"{plan.key}.zip"
+    run(empty_folder(tmp_path), archive, scheduler, compare=0)
+    obstacle.mkdir(parents=True)
+    with pytest.raises(IncompleteError) as caught:
+        run(one_series, archive, scheduler, compare=0)
+    assert caught.value.summary.failures[0].stage == "commit"
+    assert coding_states(plan.name) == {"Completed"}
+    obstacle.rmdir()
+    assert run(one_series, archive, scheduler, compare=0).ok
+    assert coding_states(plan.name) == {"Cached"}
+    assert verify(archive).ok
+
+
+def test_cache_is_not_believed_when_its_output_is_gone(
+    home: Path, scheduler: str, tmp_path: Path, one_series: Path
+) -> None:
+    archive = tmp_path / "archive"
+    (plan,) = scan([str(one_series)]).plans
+    run(one_series, archive, scheduler, compare=0)
+    before = objects(archive)
+    path = archive / "objects" / f"{plan.key}.zip"
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    summary = run(one_series, archive, scheduler, compare=0)
+    assert summary.objects[0].verdict is Verdict.PROVEN
+    assert coding_states(plan.name) == {"Completed"}
+    assert objects(archive) == before
+
+
+def empty_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return folder
+
+
+def test_exit_codes_and_json(
+    home: Path, scheduler: str, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "archive"
+    options = ["--profile", "fast", "--scheduler", scheduler, "--compare", "0", "--json"]
+    assert main([str(cohort), str(archive), *options]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert {record["verdict"] for record in summary["objects"]} == {"proven"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["none", "archive"],
+        [".", "archive", "--workers", "0"],
+        [".", "archive", "--cluster", "none.yaml"],
+        [".", "archive", "--cluster", "a.yaml", "--scheduler", "tcp://a:1"],
+        [".", "archive", "--scheduler", "tcp://a:1", "--workers", "2"],
+        [".", "archive", "--profile", "best"],
+    ],
+)
+def test_wrong_usage_is_exit_code_two(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert not (tmp_path / "archive").exists()
