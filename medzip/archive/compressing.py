@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import heapq
 import os
 import time
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,7 +148,7 @@ class _Run:
         self.failures: list[Failure] = []
         self._archive, self._profile, self._workers = archive, profile, workers
         self._report, self._total = report, total
-        self._pools: dict[str, ProcessPoolExecutor] = {}
+        self._pools: dict[str, Executor] = {}
         self._ready: list[_Task] = []
         self._running: dict[Future[Any], _Task] = {}
 
@@ -177,21 +178,28 @@ class _Run:
 
     def _submit(self, task: _Task) -> None:
         if task.job.failed:
-            self._release(task.job)
             return
-        kind = "prove" if task.stage == "prove" else "work"
         call, arguments = task.call
-        for _ in range(2):
-            pool = self._pools.get(kind)
-            if pool is None:
-                pool = self._pools[kind] = new_pool(self._workers)
-            try:
-                self._running[pool.submit(call, *arguments)] = task
-            except BrokenProcessPool:
-                self._pools.pop(kind).shutdown(wait=False)  # its tasks failed; others go on
-            else:
-                return
-        self._fail(task, MemoryError("worker processes cannot be started"))
+        try:
+            future = self._pool(task.stage).submit(call, *arguments)
+        except BrokenProcessPool:
+            # Its tasks failed one by one; the others go on with new processes.
+            self._pools.pop(self._kind(task.stage)).shutdown(wait=False)
+            future = self._pool(task.stage).submit(call, *arguments)
+        self._running[future] = task
+
+    @staticmethod
+    def _kind(stage: str) -> str:
+        return stage if stage in ("check", "prove") else "work"
+
+    def _pool(self, stage: str) -> Executor:
+        """Pool for a step, started when first needed: proofs get processes of their own."""
+        kind = self._kind(stage)
+        if kind not in self._pools:
+            self._pools[kind] = (
+                ThreadPoolExecutor(self._workers) if kind == "check" else new_pool(self._workers)
+            )
+        return self._pools[kind]
 
     def _finish(self, future: Future[Any]) -> None:
         task = self._running.pop(future)
@@ -210,17 +218,15 @@ class _Run:
         job = task.job
         if not job.failed:
             job.failed = True
-            if isinstance(error, (VerificationError, CorruptStreamError, ArchiveError)):
-                # What does not match must not be taken up again by the next run.
+            mismatch = isinstance(error, (VerificationError, CorruptStreamError, ArchiveError))
+            if mismatch or getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
+                # What does not match must not be taken up again by the next run; and where the disk
+                # is full the others need the room.
                 discard(self._archive, job.plan.key)
             failure = failure_of(job.plan, task.stage, error)
             self.failures.append(failure)
             record = failed_record(job.plan, self._profile, failure)
             self._end(job, record)
-        self._release(job)
-
-    def _release(self, job: _Job) -> None:
-        job.left = max(0, job.left - 1)
 
     def _advance(self, task: _Task, result: Any) -> None:
         """Hand the result of a step to the next one."""

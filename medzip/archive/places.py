@@ -11,6 +11,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,13 +19,14 @@ from typing import TYPE_CHECKING, BinaryIO
 from medzip.errors import ArchiveError, VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from medzip.dicom.records import FileEntry
 
-__all__ = ["folder_below", "make_link", "write_files"]
+__all__ = ["folder_below", "make_link", "scratch_folder", "write_files"]
 
 _CHUNK = 1 << 20
+_PART = ".part"
 _TIME_LIMIT_NS = 1 << 62
 
 
@@ -65,8 +67,50 @@ def folder_below(root: int, path: str) -> Iterator[int]:
         os.close(handle)
 
 
+@contextmanager
+def scratch_folder(root: int, taken: Iterable[str]) -> Iterator[str]:
+    """Make a folder for files that are not complete yet; whatever happens it is gone at the end.
+
+    Parameters
+    ----------
+    root : int
+        Descriptor of the destination.
+    taken : iterable of str
+        Paths that the archive will write; the name is none of their first parts.
+
+    Yields
+    ------
+    str
+        Its name in the destination. What a killed run left in it is removed.
+    """
+    names = {path.split("/", 1)[0] for path in taken}
+    name = ".medzip-restoring"
+    while name in names:
+        name += "-"
+    _empty(root, name)
+    with folder_below(root, name):
+        pass
+    try:
+        yield name
+    finally:
+        _empty(root, name)
+
+
+def _empty(root: int, name: str) -> None:
+    """Remove the folder for incomplete files, if it is one, with the files in it."""
+    with contextlib.suppress(FileNotFoundError):
+        handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=root)
+        try:
+            for part in os.listdir(handle):
+                if part.endswith(_PART):
+                    os.unlink(part, dir_fd=handle)
+        finally:
+            os.close(handle)
+        os.rmdir(name, dir_fd=root)
+
+
 def write_files(
-    root: int, targets: Sequence[FileEntry], pieces: Iterator[bytes], origin: str
+    root: int, scratch: str, targets: Sequence[FileEntry], pieces: Iterator[bytes], origin: str
 ) -> None:
     """Write one content to one or more places, each named only when the digest is right.
 
@@ -74,6 +118,8 @@ def write_files(
     ----------
     root : int
         Descriptor of the destination.
+    scratch : str
+        From :func:`scratch_folder`.
     targets : sequence of FileEntry
         Files of the same content.
     pieces : iterator of bytes
@@ -104,24 +150,30 @@ def write_files(
                 f"{digest.hexdigest()}; restore the object from a copy"
             )
 
-    with folder_below(root, folder_path) as folder, _place(folder, name, first, counted()) as file:
+    with (
+        folder_below(root, scratch) as parts,
+        folder_below(root, folder_path) as folder,
+        _place(parts, folder, name, first, counted()) as file,
+    ):
         for entry in targets[1:]:
             folder_path, _, name = entry.path.rpartition("/")
             file.seek(0)
             again = iter(lambda: file.read(_CHUNK), b"")
-            with folder_below(root, folder_path) as other, _place(other, name, entry, again):
+            with (
+                folder_below(root, folder_path) as other,
+                _place(parts, other, name, entry, again),
+            ):
                 pass
 
 
 @contextmanager
-def _place(folder: int, name: str, entry: FileEntry, pieces: Iterator[bytes]) -> Iterator[BinaryIO]:
+def _place(
+    parts: int, folder: int, name: str, entry: FileEntry, pieces: Iterator[bytes]
+) -> Iterator[BinaryIO]:
     """Write a file under a temporary name, then give it mode, time and its own; yield it open."""
-    temporary = f".medzip-{entry.sha256[:16]}.part"
-    if temporary == name:
-        temporary += "x"
-    _remove(folder, temporary)  # of a run that was killed
+    temporary = secrets.token_hex(16) + _PART
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=folder), "w+b") as file:
+    with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=parts), "w+b") as file:
         try:
             for piece in pieces:
                 file.write(piece)
@@ -131,17 +183,18 @@ def _place(folder: int, name: str, entry: FileEntry, pieces: Iterator[bytes]) ->
             moment = max(-_TIME_LIMIT_NS, min(entry.mtime_ns, _TIME_LIMIT_NS))
             with contextlib.suppress(OSError, OverflowError):
                 os.utime(file.fileno(), ns=(moment, moment))
-            _name(folder, temporary, name, entry)
+            _name(parts, temporary, folder, name, entry)
         finally:
-            _remove(folder, temporary)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=parts)
         yield file
 
 
-def _name(folder: int, temporary: str, name: str, entry: FileEntry) -> None:
+def _name(parts: int, temporary: str, folder: int, name: str, entry: FileEntry) -> None:
     """Give a complete file its name, unless something else has it."""
     try:
         # A hard link, not a rename, which would replace a file that is there.
-        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        os.link(temporary, name, src_dir_fd=parts, dst_dir_fd=folder, follow_symlinks=False)
     except FileExistsError:
         if not _same(folder, name, entry):
             raise ArchiveError(
@@ -152,7 +205,7 @@ def _name(folder: int, temporary: str, name: str, entry: FileEntry) -> None:
         # File systems without hard links.
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
             raise
-        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.rename(temporary, name, src_dir_fd=parts, dst_dir_fd=folder)
 
 
 def _same(folder: int, name: str, entry: FileEntry) -> bool:
@@ -163,11 +216,6 @@ def _same(folder: int, name: str, entry: FileEntry) -> bool:
     handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
     with os.fdopen(handle, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
-
-
-def _remove(folder: int, name: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=folder)
 
 
 def make_link(root: int, path: str, target: str) -> None:

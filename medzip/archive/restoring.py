@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from medzip.archive.describing import object_paths
 from medzip.archive.failures import failure_of
-from medzip.archive.places import folder_below, make_link, write_files
+from medzip.archive.places import folder_below, make_link, scratch_folder, write_files
 from medzip.archive.pool import fan_out
 from medzip.archive.reader import ObjectReader
 from medzip.archive.records import NAME_DIGITS, Event, Failure
@@ -105,18 +105,21 @@ def restore(
     chosen = _choose(manifests, series, os.fspath(archive))
     folders = _settle(chosen)
     os.makedirs(dest, exist_ok=True)
-    calls = [(choice.path, choice.wanted, os.fspath(dest)) for choice in chosen]
-    for number, done in fan_out(_restore_object, calls, workers):
-        key = chosen[number].manifest.key
-        if isinstance(done, BaseException):
-            result.failures.append(failure_of(key, "restore", done))
-        else:
-            result.files += done.files
-            result.raw_bytes += done.raw_bytes
-            result.failures += done.failures
-        if on_event:
-            on_event(Event("restore", key[:NAME_DIGITS], number + 1, len(chosen)))
     with _destination(dest) as root:
+        taken = {path for choice in chosen for path in choice.wanted} | folders
+        with scratch_folder(root, taken) as scratch:
+            calls = [(c.path, c.wanted, os.fspath(dest), scratch) for c in chosen]
+            for number, done in fan_out(_restore_object, calls, workers):
+                key = chosen[number].manifest.key
+                if isinstance(done, BaseException):
+                    result.failures.append(failure_of(key, "restore", done))
+                else:
+                    result.files += done.files
+                    result.raw_bytes += done.raw_bytes
+                    result.failures += done.failures
+                if on_event:
+                    name = key[:NAME_DIGITS]
+                    on_event(Event("restore", name, number + 1, len(chosen)))
         for folder in sorted(folders):
             with _failing(result, None), folder_below(root, folder):
                 pass
@@ -190,7 +193,7 @@ def _settle(chosen: Sequence[_Choice]) -> set[str]:
     return {path for path in empty if path not in leaves and not parents(path) & leaves}
 
 
-def _restore_object(path: Path, wanted: set[str], dest: str) -> Restored:
+def _restore_object(path: Path, wanted: set[str], dest: str, scratch: str) -> Restored:
     """Restore the wanted files of one object; copies are written along with their original."""
     result = Restored()
     with ObjectReader(path, spool=dest) as reader, _destination(dest) as root:
@@ -207,7 +210,7 @@ def _restore_object(path: Path, wanted: set[str], dest: str) -> Restored:
                 targets = [entry for entry in same if entry.path in wanted]
                 with _failing(result, manifest.key):
                     if targets:
-                        write_files(root, targets, pieces, str(path))
+                        write_files(root, scratch, targets, pieces, str(path))
                         result.files += len(targets)
                         result.raw_bytes += sum(entry.size for entry in targets)
     return result

@@ -1,0 +1,148 @@
+"""Sources to archive, and an archive made step by step in this process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from medzip import archive as steps
+from medzip.archive import SeriesRecord, Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SECRET = "Secret^Patient"
+SHARED = Path(os.environ.get("MEDZIP_SHARED", Path(__file__).parents[3] / "shared"))
+
+
+def shared(name: str) -> Path:
+    """Folder of real data; the test is skipped where it is not there."""
+    path = SHARED / "data" / name
+    if not path.exists():
+        pytest.skip(f"needs {name} of the shared data (set MEDZIP_SHARED)")
+    return path
+
+
+def write_slice(
+    path: Path,
+    pixels: np.ndarray,
+    *,
+    series: str,
+    position: Sequence[float] | None = (0, 0, 0),
+    instance: int = 1,
+    orientation: Sequence[float] = (1, 0, 0, 0, 1, 0),
+) -> None:
+    """Write a DICOM file of one frame, or of several if ``pixels`` has three dimensions."""
+    meta = pydicom.dataset.FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[str(path)])
+    data = pydicom.Dataset()
+    data.file_meta = meta
+    data.SOPClassUID = meta.MediaStorageSOPClassUID
+    data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    data.PatientName = SECRET
+    data.SeriesInstanceUID = series
+    data.InstanceNumber = instance
+    if position is not None:
+        data.ImagePositionPatient = [str(float(x)) for x in position]
+        data.ImageOrientationPatient = [str(float(x)) for x in orientation]
+    data.Rows, data.Columns = pixels.shape[-2:]
+    if pixels.ndim == 3:
+        data.NumberOfFrames = len(pixels)
+    data.SamplesPerPixel = 1
+    data.PhotometricInterpretation = "MONOCHROME2"
+    data.BitsAllocated = data.BitsStored = pixels.dtype.itemsize * 8
+    data.HighBit = data.BitsStored - 1
+    data.PixelRepresentation = int(pixels.dtype.kind == "i")
+    data.PixelData = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data.save_as(path, enforce_file_format=True)
+
+
+def volume(shape: tuple[int, int, int] = (6, 24, 20), seed: int = 0) -> np.ndarray:
+    """Smooth voxels with noise, as int16."""
+    rng = np.random.default_rng(seed)
+    z, y, x = np.indices(shape)
+    return (200 * np.sin(x / 7) + 90 * np.cos(y / 5 + z) + rng.normal(0, 12, shape)).astype(
+        np.int16
+    )
+
+
+def write_series(folder: Path, series: str = "1.2.3", seed: int = 0, slices: int = 6) -> None:
+    """Write a series whose names say nothing about its order."""
+    voxels = volume((slices, 24, 20), seed)
+    for z, pixels in enumerate(voxels):
+        name = f"{(z * 7) % 97:02d}.dcm"
+        write_slice(folder / name, pixels, series=series, position=(0, 0, 2.5 * z), instance=z + 1)
+
+
+def write_tree(folder: Path) -> None:
+    """Write everything that a folder may hold: series, odd names, links, empty things, copies."""
+    write_series(folder / "ct" / "a", "1.2.3", 0)
+    write_series(folder / "ct" / "b", "1.2.4", 1, slices=3)
+    write_slice(folder / "one.dcm", volume((1, 9, 31), 5)[0], series="1.2.5", position=None)
+    (folder / "notes").mkdir()
+    (folder / "notes" / "read me.txt").write_text("text" * 100)
+    (folder / "notes" / "copy.txt").write_text("text" * 100)
+    (folder / "ct" / "a" / "again.dcm").write_bytes((folder / "ct" / "a" / "00.dcm").read_bytes())
+    (folder / "empty file").touch()
+    (folder / "notes" / "empty").touch()
+    (folder / "empty" / "folder").mkdir(parents=True)
+    (folder / "ümläut ☃\n\\*?.bin").write_bytes(bytes(range(256)))
+    with open(os.fsencode(folder) + b"/latin-\xe9\xff", "wb") as file:
+        file.write(b"not UTF-8")
+    (folder / "link").symlink_to("one.dcm")
+    (folder / "link to folder").symlink_to("ct", target_is_directory=True)
+    (folder / "dangling").symlink_to("/nowhere/at/all")
+    os.chmod(folder / "notes" / "copy.txt", 0o640)
+    os.utime(folder / "one.dcm", ns=(1_234_567_890_123_456_789, 1_234_567_890_123_456_789))
+
+
+def same(source: Path, dest: Path) -> None:
+    """Compare two folders with ``diff -r``."""
+    command = ["diff", "-r", "--no-dereference", str(source), str(dest)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0, done.stdout[:2000] + done.stderr[:2000]
+
+
+def archive_object(plan: steps.ObjectPlan, archive: Path, profile: str = "fast") -> SeriesRecord:
+    """Bring one plan through all steps, here."""
+    there = steps.already_proven(plan, archive, profile)
+    if there is not None:
+        return there
+    staged = steps.stage(plan, archive, profile)
+    steps.fit(staged)
+    for volume_index, slab in staged.slab_indices:
+        steps.encode(staged, volume_index, slab)
+    # Another process proves in earnest (test_archive_steps); here that would only take time.
+    proof = steps.prove(replace(steps.seal(staged), pid=-1))
+    record = steps.commit(proof).record
+    assert record is not None
+    return record
+
+
+def archive_here(sources: Sequence[Path], archive: Path, profile: str = "fast") -> Summary:
+    """Compress without worker processes."""
+    inventory = steps.scan(sources)
+    with steps.archive_lock(archive):
+        records = [archive_object(plan, archive, profile) for plan in inventory.plans]
+        steps.publish(archive, records)
+    return Summary(str(archive), profile, tuple(records), inventory.failures, 0.0)
+
+
+def objects(archive: Path) -> dict[str, bytes]:
+    """Every file of an archive."""
+    return {
+        str(path.relative_to(archive)): path.read_bytes()
+        for path in sorted(archive.rglob("*"))
+        if path.is_file()
+    }

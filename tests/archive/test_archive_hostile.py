@@ -1,0 +1,234 @@
+"""Restoring writes below its destination and nowhere else, whatever an archive says."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import zstandard
+
+from medzip import archive as steps
+from medzip.archive.layout import MARKER, canonical_json, object_key
+from medzip.dicom.envelope import EnvelopeWriter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXT = b"hostile"
+
+
+def entry(path: str, **other: Any) -> dict[str, Any]:
+    return {
+        "path": path,
+        "size": len(TEXT),
+        "sha256": hashlib.sha256(TEXT).hexdigest(),
+        "mtime_ns": 0,
+        "mode": 0o644,
+        "series": 0,
+        "reason": "not-dicom",
+        "copy_of": -1,
+        "spans": [],
+        **other,
+    }
+
+
+def write_object(
+    archive: Path,
+    files: list[dict[str, Any]],
+    links: Any = (),
+    directories: Any = (),
+    other: dict[str, Any] | None = None,
+) -> None:
+    """Write an archive by hand, as an attacker would: keys and digests right, paths wrong."""
+    key = object_key(((f["path"], f["size"], f["sha256"]) for f in files), links, directories)
+    manifest = {
+        "archive_format": 1,
+        "codec_version": "0",
+        "key": key,
+        "kind": "other",
+        "profile": "fast",
+        "series": [""],
+        "files": files,
+        "links": [list(link) for link in links],
+        "directories": list(directories),
+        "volumes": [],
+        **(other or {}),
+    }
+    stored = [file for file in files if file["copy_of"] < 0]
+    envelope = io.BytesIO()
+    with EnvelopeWriter(envelope, len(TEXT) * len(stored)) as writer:
+        for _ in stored:
+            writer.write(TEXT)
+    (archive / "objects").mkdir(parents=True, exist_ok=True)
+    (archive / "medzip.json").write_bytes(MARKER)
+    with zipfile.ZipFile(archive / "objects" / f"{key}.zip", "w") as file:
+        file.writestr("envelope/c/0", envelope.getvalue())
+        file.writestr("manifest/c/0", zstandard.compress(canonical_json(manifest)))
+
+
+def outside(tmp_path: Path) -> list[str]:
+    return sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../escaped",
+        "a/../../escaped",
+        "/escaped",
+        "a//b",
+        "./a",
+        "a/.",
+        "",
+        "..",
+        "a\0b",
+        "a/",
+        "\ud800",
+    ],
+)
+def test_unsafe_paths(path: str, tmp_path: Path) -> None:
+    for number, (files, links, folders) in enumerate(
+        [([entry(path)], [], []), ([], [(path, "x")], []), ([], [], [path])]
+    ):
+        archive = tmp_path / f"archive{number}"
+        write_object(archive, files, links, folders)
+        before = outside(tmp_path)
+        restored = steps.restore(archive, tmp_path / "out")
+        assert [failure.kind for failure in restored.failures] == ["ArchiveError"]
+        assert outside(tmp_path) == before
+        assert not steps.verify(archive).ok
+
+
+def test_the_hand_made_archive_is_otherwise_right(tmp_path: Path) -> None:
+    write_object(tmp_path / "archive", [entry("a/b"), entry("c", copy_of=0)], [("l", "../out")])
+    assert steps.restore(tmp_path / "archive", tmp_path / "out").ok
+    assert (tmp_path / "out" / "a" / "b").read_bytes() == TEXT
+    assert (tmp_path / "out" / "c").read_bytes() == TEXT
+
+
+@pytest.mark.parametrize(
+    ("files", "links", "folders"),
+    [
+        (["a/b"], ["a"], []),
+        (["a", "a/b"], [], []),
+        (["a", "a"], [], []),
+        (["a"], ["a"], []),
+        ([], ["a"], ["a"]),
+        ([], ["a"], ["a/b"]),
+        ([], ["a", "a/b"], []),
+    ],
+)
+def test_one_name_for_two_things(
+    files: list[str], links: list[str], folders: list[str], tmp_path: Path
+) -> None:
+    target = str(tmp_path / "target")
+    os.mkdir(target)
+    write_object(
+        tmp_path / "archive", [entry(p) for p in files], [(p, target) for p in links], folders
+    )
+    restored = steps.restore(tmp_path / "archive", tmp_path / "out")
+    assert [failure.kind for failure in restored.failures] == ["ArchiveError"]
+    assert os.listdir(target) == []
+
+
+def test_a_link_in_one_object_and_a_file_below_it_in_another(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    write_object(tmp_path / "archive", [entry("a/b")])
+    write_object(tmp_path / "archive", [], [("a", str(target))])
+    steps.restore(tmp_path / "archive", tmp_path / "out")
+    steps.restore(tmp_path / "archive", tmp_path / "out")
+    assert os.listdir(target) == []
+
+
+def test_links_that_lie_in_the_destination_are_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "file").write_text("mine")
+    write_object(tmp_path / "archive", [entry("a/b"), entry("c", copy_of=0)], [], ["d/e"])
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a").symlink_to(target)
+    (out / "d").symlink_to(target)
+    (out / "c").symlink_to(target / "file")
+    restored = steps.restore(tmp_path / "archive", out)
+    assert len(restored.failures) == 2
+    assert os.listdir(target) == ["file"]
+    assert (target / "file").read_text() == "mine"
+
+
+def test_files_of_other_content_are_not_overwritten(tmp_path: Path) -> None:
+    write_object(tmp_path / "archive", [entry("a"), entry("b", copy_of=0)])
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "b").write_text("mine")
+    restored = steps.restore(tmp_path / "archive", out)
+    assert (out / "b").read_text() == "mine"
+    assert (out / "a").read_bytes() == TEXT
+    assert len(restored.failures) == 1
+
+
+def test_temporary_names_as_names(tmp_path: Path) -> None:
+    name = ".medzip-restoring"
+    write_object(tmp_path / "archive", [entry(name), entry(name + "-/x.part", copy_of=0)])
+    left = tmp_path / "out" / (name + "--")
+    left.mkdir(parents=True)
+    (left / "of a killed run.part").touch()
+    assert steps.restore(tmp_path / "archive", tmp_path / "out").ok
+    assert sorted(os.listdir(tmp_path / "out")) == [name, name + "-"]
+    assert (tmp_path / "out" / (name + "-") / "x.part").read_bytes() == TEXT
+
+
+def test_set_uid_is_never_restored(tmp_path: Path) -> None:
+    write_object(tmp_path / "archive", [entry("a", mode=0o6755)])
+    steps.restore(tmp_path / "archive", tmp_path / "out")
+    assert (tmp_path / "out" / "a").stat().st_mode & 0o7777 == 0o755
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": 1 << 60},
+        {"size": -1},
+        {"sha256": "0" * 64},
+        {"copy_of": 0},
+        {"copy_of": 7},
+        {"series": 9},
+        {"mode": "x"},
+        {"mtime_ns": None},
+        {"spans": [[0, 4, 0, 0, 1, 1, "little", 0]]},
+        {"spans": [[0, 4]]},
+        {"path": 7},
+    ],
+)
+def test_manifests_that_lie(change: dict[str, Any], tmp_path: Path) -> None:
+    files = [{**entry("a"), **change}]
+    try:
+        write_object(tmp_path / "archive", files)
+    except TypeError:
+        pytest.skip("no key for it")
+    restored = steps.restore(tmp_path / "archive", tmp_path / "out")
+    assert len(restored.failures) == 1
+    assert os.listdir(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"archive_format": 2},
+        {"volumes": [{"shape": [1, 1], "dtype": "int16", "depth": 1, "geometry": ""}]},
+        {"volumes": [{"shape": [1, 1, 0], "dtype": "int16", "depth": 1, "geometry": ""}]},
+        {"volumes": [{"shape": [1, 1, 1], "dtype": "O", "depth": 1, "geometry": ""}]},
+        {"files": None},
+        {"links": [["a"]]},
+        {"key": "0" * 64},
+    ],
+)
+def test_manifests_that_are_none(other: dict[str, Any], tmp_path: Path) -> None:
+    write_object(tmp_path / "archive", [entry("a")], other=other)
+    restored = steps.restore(tmp_path / "archive", tmp_path / "out")
+    assert [failure.kind for failure in restored.failures] == ["ArchiveError"]
