@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 
 from medzip import archive as steps
 from medzip.archive.encoding import read_slab
-from tasks.policy import IO_RETRIES, StepFailedError, cache_key, run_each
+from tasks.policy import IO_RETRIES, TAGS, StepFailedError, cache_key, run_each
 
 if TYPE_CHECKING:
     from prefect.context import TaskRunContext
@@ -69,7 +69,7 @@ def _encode(batch: SlabBatch) -> tuple[SlabRecord, ...]:
 
 @task(
     task_run_name="encode-{label}",
-    tags=["medzip", "encode"],
+    tags=TAGS,
     timeout_seconds=6 * HOUR,
     cache_policy=CacheKeyFnPolicy(cache_key_fn=encode_key),
     persist_result=True,
@@ -96,7 +96,7 @@ def slabs_are_there(batch: SlabBatch) -> bool:
 
 @task(
     task_run_name="seal-{label}",
-    tags=["medzip", "seal"],
+    tags=TAGS,
     timeout_seconds=6 * HOUR,
     cache_policy=NO_CACHE,
     persist_result=False,
@@ -109,7 +109,7 @@ def seal_series(label: str, items: tuple[Staged, ...]) -> list[Sealed | Failure]
 
 @task(
     task_run_name="prove-{label}",
-    tags=["medzip", "prove"],
+    tags=TAGS,
     timeout_seconds=12 * HOUR,
     cache_policy=NO_CACHE,
     persist_result=False,
@@ -126,7 +126,7 @@ def prove_series(label: str, items: tuple[Sealed, ...]) -> list[Proof | Failure]
 
 @task(
     task_run_name="commit-{label}",
-    tags=["medzip", "commit"],
+    tags=TAGS,
     timeout_seconds=1 * HOUR,
     cache_policy=NO_CACHE,
     persist_result=False,
@@ -139,7 +139,7 @@ def commit_series(label: str, items: tuple[Proof, ...]) -> list[Committed | Fail
 
 @task(
     task_run_name="publish",
-    tags=["medzip", "publish"],
+    tags=TAGS,
     timeout_seconds=1 * HOUR,
     cache_policy=NO_CACHE,
     persist_result=False,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IO_RETRIES",
+    "TAGS",
     "StepFailedError",
     "cache_key",
     "is_transient",
@@ -115,6 +116,10 @@ def retry_io(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     error = state.result(raise_on_failure=False)
     return isinstance(error, StepFailedError) and error.transient
 
+
+TAGS = ["medzip"]
+"""Tag of every task, to find and to limit them. One for all: a worker process opens a connection of
+its own for each new set of tags, which takes it a second or two."""
 
 IO_RETRIES: dict[str, Any] = {
     "retries": 3,

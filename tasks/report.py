@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from medzip.evaluation.archived import Beside, beside
 from medzip.report import render_report, rows_from, write_report_rows
-from tasks.policy import IO_RETRIES, StepFailedError, run_each
+from tasks.policy import IO_RETRIES, TAGS, StepFailedError, run_each
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,7 +35,7 @@ class Comparison:
 
 @task(
     task_run_name="compare-{label}",
-    tags=["medzip", "compare"],
+    tags=TAGS,
     timeout_seconds=1 * HOUR,
     cache_policy=NO_CACHE,
     persist_result=False,
@@ -50,7 +50,7 @@ def compare_series(label: str, items: tuple[Comparison, ...]) -> list[Beside | F
 
 @task(
     task_run_name="report",
-    tags=["medzip", "report"],
+    tags=TAGS,
     timeout_seconds=1 * HOUR,
     cache_policy=NO_CACHE,
     persist_result=False,

@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 
 from medzip import archive as steps
 from medzip.archive.encoding import read_fitted
-from tasks.policy import IO_RETRIES, StepFailedError, cache_key, run_each
+from tasks.policy import IO_RETRIES, TAGS, StepFailedError, cache_key, run_each
 
 if TYPE_CHECKING:
     from prefect.context import TaskRunContext
@@ -23,7 +23,7 @@ HOUR = 3600.0
 
 @task(
     task_run_name="scan",
-    tags=["medzip", "scan"],
+    tags=TAGS,
     timeout_seconds=24 * HOUR,
     cache_policy=NO_CACHE,
     persist_result=False,
@@ -45,7 +45,7 @@ def scan_sources(sources: tuple[str, ...]) -> Inventory:
 
 @task(
     task_run_name="check-{label}",
-    tags=["medzip", "check"],
+    tags=TAGS,
     timeout_seconds=6 * HOUR,
     cache_policy=NO_CACHE,
     persist_result=False,
@@ -68,7 +68,7 @@ def check_series(
 
 @task(
     task_run_name="stage-{label}",
-    tags=["medzip", "stage"],
+    tags=TAGS,
     timeout_seconds=12 * HOUR,
     cache_policy=NO_CACHE,
     persist_result=False,
@@ -101,7 +101,7 @@ def fit_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
 
 @task(
     task_run_name="fit-{label}",
-    tags=["medzip", "fit"],
+    tags=TAGS,
     timeout_seconds=6 * HOUR,
     cache_policy=CacheKeyFnPolicy(cache_key_fn=fit_key),
     persist_result=True,

@@ -1,0 +1,131 @@
+"""A run killed with SIGKILL, started again, ends in the archive of an undisturbed run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from flows.demo import differences
+from medzip.archive import restore, verify
+from medzip.evaluation.phantom import SeriesSpec, ct_volume, write_series
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHAPE = (40, 160, 160)
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four series that are enough work to be interrupted in."""
+    folder = tmp_path_factory.mktemp("cohort")
+    for number in range(4):
+        spec = SeriesSpec(number, 1, 1, "CT", "CHEST")
+        write_series(folder / f"series-{number}", ct_volume(SHAPE, seed=number), spec)
+    return folder
+
+
+def command(cohort: Path, archive: Path) -> list[str]:
+    options = ["--profile", "fast", "--workers", "2", "--compare", "0"]
+    return [sys.executable, "-m", "flows.archive", str(cohort), str(archive), *options]
+
+
+def start(
+    cohort: Path, archive: Path, environment: dict[str, str], log: Path
+) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command(cohort, archive),
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def objects(archive: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((archive / "objects").glob("*"))}
+
+
+def wait_for(archive: Path, pattern: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a file of that name is there and the run is still at work."""
+    while not any(archive.glob(pattern)):
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.005)
+
+
+def gone(session: int) -> bool:
+    """Whether no process of a session is left but those that are dead."""
+    for process in psutil.process_iter(["pid", "status"]):
+        try:
+            if os.getsid(process.pid) == session and process.info["status"] != psutil.STATUS_ZOMBIE:
+                return False
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
+    return True
+
+
+@pytest.fixture(scope="module")
+def undisturbed(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Objects of a run that nobody killed, made by the command without Prefect and Dask."""
+    from medzip.archive import compress
+
+    archive = tmp_path_factory.mktemp("undisturbed") / "archive"
+    assert compress([cohort], archive, "fast", 1).ok
+    return objects(archive)
+
+
+def test_killed_run_resumes_to_the_same_archive(
+    cohort: Path,
+    undisturbed: dict[str, bytes],
+    environment: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    archive, log = tmp_path / "archive", tmp_path / "log"
+    # the first time while slabs are being coded, the second time after an object was committed
+    for pattern in ("work/*/slabs/*/*.slab", "objects/*.zip"):
+        process = start(cohort, archive, environment, log)
+        wait_for(archive, pattern, process, log)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        deadline = time.monotonic() + 20
+        while not gone(process.pid):
+            assert time.monotonic() < deadline, "processes of the killed run go on"
+            time.sleep(0.1)
+        assert len(list(archive.glob("objects/*.zip"))) < len(undisturbed) / 2
+    process = start(cohort, archive, environment, log)
+    assert process.wait() == 0, log.read_text()
+
+    assert objects(archive) == undisturbed
+    assert not (archive / "work").exists()
+    assert verify(archive).ok
+    restore(archive, tmp_path / "restored")
+    assert differences(cohort, tmp_path / "restored") == []
+
+
+def test_killed_workers_are_replaced(
+    cohort: Path,
+    undisturbed: dict[str, bytes],
+    environment: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    archive, log = tmp_path / "archive", tmp_path / "log"
+    process = start(cohort, archive, environment, log)
+    wait_for(archive, "work/*/slabs/*/*.slab", process, log)
+    workers = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "spawn_main" in " ".join(child.cmdline())
+    ]
+    assert len(workers) == 2, workers
+    workers[0].send_signal(signal.SIGKILL)
+    assert process.wait() == 0, log.read_text()
+    assert objects(archive) == undisturbed
+    assert "Restarting worker" in log.read_text()
