@@ -58,9 +58,7 @@ _Workers = Annotated[
 def compress(
     paths: Annotated[
         list[Path],
-        typer.Argument(
-            help="Folders or files, then the archive.", metavar="SOURCE... ARCHIVE"
-        ),
+        typer.Argument(help="Folders or files, then the archive.", metavar="SOURCE... ARCHIVE"),
     ],
     profile: Annotated[ProfileName, typer.Option(help="Effort.")] = ProfileName.DEFAULT,
     workers: _Workers = None,

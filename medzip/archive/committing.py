@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from medzip.archive.describing import describe
 from medzip.archive.index import read_index, write_index
 from medzip.archive.layout import (
+    PART,
     digest_line,
     digest_path,
     flush_directory,
@@ -122,7 +123,7 @@ def publish(archive: StrPath, records: Sequence[SeriesRecord]) -> None:
     known = set(before) | now
     order = sorted(there - known) + [key for key in before if key in there - now] + sorted(now)
     write_index(path, order)
-    for part in (path / "objects").glob("*.part"):
+    for part in (*path.glob(f"*{PART}"), *(path / "objects").glob(f"*{PART}")):
         part.unlink()
     for digest in (path / "objects").glob("*.zip.sha256"):
         if not digest.with_suffix("").exists():

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ARCHIVE_FORMAT",
     "MARKER",
+    "PART",
     "archive_lock",
     "canonical_json",
     "digest_line",
@@ -50,6 +51,9 @@ __all__ = [
 
 ARCHIVE_FORMAT = 1
 """Version of this layout and of the manifest."""
+
+PART = ".part"
+"""How names of files end that are not complete."""
 
 _CHUNK = 1 << 20
 
@@ -132,7 +136,7 @@ def sha256_file(path: StrPath) -> str:
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all, whatever is killed or unplugged."""
-    temporary = path.with_name(path.name + ".part")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}{PART}")
     with open(temporary, "wb") as file:
         file.write(data)
         file.flush()
@@ -170,9 +174,12 @@ def open_archive(archive: StrPath) -> Path:
 def _create(archive: Path) -> None:
     """Create the folder, or check that it is ours to write to."""
     # A run killed before the marker was there leaves at most these behind.
-    ours = {"medzip.json", "medzip.json.part", "lock", "objects", "work"}
+    ours = {"medzip.json", "lock", "objects", "work"}
     known = (archive / "medzip.json").exists() or not archive.exists()
-    if not known and (not archive.is_dir() or set(os.listdir(archive)) - ours):
+    if not known and (
+        not archive.is_dir()
+        or any(name not in ours and not name.endswith(PART) for name in os.listdir(archive))
+    ):
         raise ArchiveError(
             f"{archive}: expected an archive, or no such folder yet, got a folder with other "
             "things in it; name another folder"

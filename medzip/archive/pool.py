@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
+import os
+import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,16 +23,27 @@ __all__ = ["fan_out", "new_pool"]
 Result = TypeVar("Result")
 
 
-def _quiet() -> None:
-    """Make a worker use one core: there are as many workers as cores to use."""
+def _start() -> None:
+    """Make a worker use one core, as there are as many workers as cores, and die with its parent.
+
+    A worker that outlives a killed run would write beside the next one.
+    """
+    threading.Thread(target=_follow_parent, daemon=True).start()
     torch.set_num_threads(1)
     zarr.config.set({"threading.max_workers": 1, "async.concurrency": 1})
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def new_pool(workers: int) -> ProcessPoolExecutor:
     """Pool of fresh interpreters (never forked: Zarr and torch have threads)."""
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
 
 
 def fan_out(

@@ -1,8 +1,8 @@
 """The codec: a volume <-> bytes, exact on every machine.
 
-The way of a voxel: `packing` -> `layout` (when: `schedule`; from what: `neighbourhood`) -> `features`
--> `network` -> `mixture` -> `coder` over `rangecoder` -> `slab` -> `stream`. `kernels` and `engine` are
-the fast path, `reference` the plain one that it is held against.
+The way of a voxel: `packing` -> `layout` (when: `schedule`; from what: `neighbourhood`) ->
+`features` -> `network` -> `mixture` -> `coder` over `rangecoder` -> `slab` -> `stream`. `kernels`
+and `engine` are the fast path, `reference` the plain one that it is held against.
 """
 
 from medzip.codec.model import Model, base_model

@@ -1,9 +1,9 @@
 """Voxels to words and back, given the distributions of a step (Numba).
 
-`encode_step` and `decode_step` are inverse: same order, same intervals. A voxel in a flat context is
-coded by an adaptive bit, "same again", which costs next to nothing where it holds; where it does not,
-its distance to the reference follows in adaptive Elias-gamma bits. All other voxels are coded with
-the mixture's cumulative counts.
+`encode_step` and `decode_step` are inverse: same order, same intervals. A voxel in a flat context
+is coded by an adaptive bit, "same again", which costs next to nothing where it holds; where it
+does not, its distance to the reference follows in adaptive Elias-gamma bits. All other voxels are
+coded with the mixture's cumulative counts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from medzip.codec.kernels import COLUMN, FIRST, LAST, LENGTH, POSITION, ROW, Y, Z
+from medzip.codec.kernels import COLUMN, FIRST, LENGTH, POSITION, ROW, Y, Z
 from medzip.codec.layout import write_segment
 from medzip.codec.rangecoder import consume, encode, quantile
 
@@ -48,14 +48,14 @@ def fresh_bits(slabs: int) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def adapt(p, bit):  # type: ignore[no-untyped-def]
+def adapt(p, bit):
     """The probability of a 1 after seeing `bit`."""
     p = p + ((65536 - p) >> RATE) if bit else p - (p >> RATE)
     return min(max(p, LEAST), 65536 - LEAST)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def encode_bit(state, words, position, one, bit):  # type: ignore[no-untyped-def]
+def encode_bit(state, words, position, one, bit):
     """A bit whose probability of 1 is one / 65536; 0 has the lower part of the interval."""
     zero = _FULL - (one << 8)
     if bit:
@@ -64,7 +64,7 @@ def encode_bit(state, words, position, one, bit):  # type: ignore[no-untyped-def
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def decode_bit(state, words, position, one):  # type: ignore[no-untyped-def]
+def decode_bit(state, words, position, one):
     """The inverse of `encode_bit`: new position and bit."""
     zero = _FULL - (one << 8)
     if quantile(state) >= zero:
@@ -73,7 +73,7 @@ def decode_bit(state, words, position, one):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _encode_miss(state, words, position, bits, value, reference, count):  # type: ignore[no-untyped-def]
+def _encode_miss(state, words, position, bits, value, reference, count):
     """A value other than the reference."""
     below = value < reference
     if reference > 0 and reference < count - 1:
@@ -93,7 +93,7 @@ def _encode_miss(state, words, position, bits, value, reference, count):  # type
 
 
 @numba.njit(cache=True, nogil=True)
-def _decode_miss(state, words, position, bits, reference, count):  # type: ignore[no-untyped-def]
+def _decode_miss(state, words, position, bits, reference, count):
     below = 1 if reference > 0 else 0
     if reference > 0 and reference < count - 1:
         position, below = decode_bit(state, words, position, bits[SIGN])
@@ -115,7 +115,7 @@ def _decode_miss(state, words, position, bits, reference, count):  # type: ignor
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _part(offset, slope, intercept, table):  # type: ignore[no-untyped-def]
+def _part(offset, slope, intercept, table):
     """F(slope * offset + intercept) in 2^-24, t in 2^-32."""
     limit = np.int64(16) << 32
     t = slope * offset + intercept
@@ -126,7 +126,7 @@ def _part(offset, slope, intercept, table):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _below(v, c, count, centre, weight, slope, intercept, table):  # type: ignore[no-untyped-def]
+def _below(v, c, count, centre, weight, slope, intercept, table):
     """C(v): the cumulative count below packed value v, for column c."""
     if v <= 0:
         return np.int64(0)
@@ -142,7 +142,7 @@ def _below(v, c, count, centre, weight, slope, intercept, table):  # type: ignor
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _find(target, c, count, centre, weight, slope, intercept, table):  # type: ignore[no-untyped-def]
+def _find(target, c, count, centre, weight, slope, intercept, table):
     """The value v with C(v) <= target < C(v + 1), and both counts.
 
     Guesses follow the density and may be made in floating point: only the integer comparisons
@@ -196,8 +196,26 @@ def _find(target, c, count, centre, weight, slope, intercept, table):  # type: i
 
 
 @numba.njit(cache=True, nogil=True)
-def encode_step(store, segments, count, per_slab, reach, counts, m4, spread, flat, centre, weight,
-                slope, intercept, table, state, bits, words, positions):  # type: ignore[no-untyped-def]
+def encode_step(
+    store,
+    segments,
+    count,
+    per_slab,
+    reach,
+    counts,
+    m4,
+    spread,
+    flat,
+    centre,
+    weight,
+    slope,
+    intercept,
+    table,
+    state,
+    bits,
+    words,
+    positions,
+):
     """Code one step of every slab.
 
     Parameters
@@ -249,8 +267,28 @@ def encode_step(store, segments, count, per_slab, reach, counts, m4, spread, fla
 
 
 @numba.njit(cache=True, nogil=True)
-def decode_step(store, segments, count, per_slab, reach, counts, m4, spread, flat, centre, weight,
-                slope, intercept, table, state, bits, words, positions, shape, wy):  # type: ignore[no-untyped-def]
+def decode_step(
+    store,
+    segments,
+    count,
+    per_slab,
+    reach,
+    counts,
+    m4,
+    spread,
+    flat,
+    centre,
+    weight,
+    slope,
+    intercept,
+    table,
+    state,
+    bits,
+    words,
+    positions,
+    shape,
+    wy,
+):
     """Decode one step of every slab into the store, with the margins it fills.
 
     Parameters are those of `encode_step`, then `shape` and `wy` of the layout. Raises nothing: a
@@ -288,5 +326,6 @@ def decode_step(store, segments, count, per_slab, reach, counts, m4, spread, fla
                 position = consume(state[b], words[b], position, left, right - left)
             row[i] = np.uint16(value)
         positions[b] = position
-        write_segment(store[b], segment[Z], segment[ROW], segment[Y], n, depth, height, width, wy,
-                      reach)
+        write_segment(
+            store[b], segment[Z], segment[ROW], segment[Y], n, depth, height, width, wy, reach
+        )

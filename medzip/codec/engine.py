@@ -1,7 +1,7 @@
 """One network on slabs of one shape: the fast path, step by step of the wavefront.
 
-`encode` and `decode` run the same steps; only the coder differs. Several slabs are stepped together,
-so batches stay large when slabs are small.
+`encode` and `decode` run the same steps; only the coder differs. Several slabs are stepped
+together, so batches stay large when slabs are small.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ class Engine:
             others = [k for k in range(self._usable[z]) if k not in indices]
             self._rest[z, : len(others)] = others
 
-    def encode(self, values: list[np.ndarray], origins: list[int], counts: list[int]) -> list[bytes]:
+    def encode(
+        self, values: list[np.ndarray], origins: list[int], counts: list[int]
+    ) -> list[bytes]:
         """Packed slabs to words.
 
         Parameters
@@ -134,9 +136,24 @@ class Engine:
             if positions.max() + self._capacity * WORDS_A_VOXEL > words.shape[1]:
                 words = np.concatenate([words, np.zeros_like(words)], axis=1)
             coder.encode_step(
-                store, self._segments, count, per_slab, self.layout.reach, limits, self._m4,
-                self._spread, self._flat, self._centre, self._weight, self._slope, self._intercept,
-                self._table, state, bits, words, positions,
+                store,
+                self._segments,
+                count,
+                per_slab,
+                self.layout.reach,
+                limits,
+                self._m4,
+                self._spread,
+                self._flat,
+                self._centre,
+                self._weight,
+                self._slope,
+                self._intercept,
+                self._table,
+                state,
+                bits,
+                words,
+                positions,
             )
         out = []
         for b in range(slabs):
@@ -148,7 +165,7 @@ class Engine:
         """Words to packed slabs: the inverse of `encode`."""
         slabs = len(data)
         store = self.layout.empty(slabs)
-        depth, _, width = self.layout.shape
+        width = self.layout.shape[2]
         streams = [np.frombuffer(part, dtype="<u4").astype(np.uint32) for part in data]
         words = np.zeros((slabs, max(map(len, streams)) + 2), dtype=np.uint32)
         for b, stream in enumerate(streams):
@@ -160,9 +177,26 @@ class Engine:
         limits = np.array(counts, dtype=np.int64)
         for count, per_slab in self._distributions(store):
             coder.decode_step(
-                store, self._segments, count, per_slab, self.layout.reach, limits, self._m4,
-                self._spread, self._flat, self._centre, self._weight, self._slope, self._intercept,
-                self._table, state, bits, words, positions, self.layout.shape, self.layout.wy,
+                store,
+                self._segments,
+                count,
+                per_slab,
+                self.layout.reach,
+                limits,
+                self._m4,
+                self._spread,
+                self._flat,
+                self._centre,
+                self._weight,
+                self._slope,
+                self._intercept,
+                self._table,
+                state,
+                bits,
+                words,
+                positions,
+                self.layout.shape,
+                self.layout.wy,
             )
         out = []
         for b in range(slabs):
@@ -179,8 +213,17 @@ class Engine:
         predicted = np.zeros(layout.shape, dtype=np.int32)
         for count, _ in self._distributions(store):
             kernels.expect(
-                self._segments, count, layout.wy, layout.reach, self._m4, self._flat, self._centre,
-                self._weight, self._slope, self._intercept, predicted,
+                self._segments,
+                count,
+                layout.wy,
+                layout.reach,
+                self._m4,
+                self._flat,
+                self._centre,
+                self._weight,
+                self._slope,
+                self._intercept,
+                predicted,
             )
         return predicted
 
@@ -194,9 +237,23 @@ class Engine:
         products = self._products
         for t in range(layout.steps):
             count, voxels, columns = kernels.prepare(
-                store, t, layout.shape, layout.wz, layout.wy, layout.reach, self._steps,
-                self._near, self._near_count, self._rest, self._usable, self._references,
-                self._total, self._segments, self._m4, self._spread, self._flat,
+                store,
+                t,
+                layout.shape,
+                layout.wz,
+                layout.wy,
+                layout.reach,
+                self._steps,
+                self._near,
+                self._near_count,
+                self._rest,
+                self._usable,
+                self._references,
+                self._total,
+                self._segments,
+                self._m4,
+                self._spread,
+                self._flat,
             )
             if voxels == 0:
                 continue
@@ -204,10 +261,28 @@ class Engine:
             if columns:
                 width = -(-columns // GRANULE) * GRANULE
                 kernels.fill(
-                    store, self._segments, count, per_slab, layout.reach, layout.wy, self._steps,
-                    self._usable, self._total, network.linear, self._px, self._py, self._log_table,
-                    self._log_offset, self._m4, self._spread, products[0].input_view(2 * width),
-                    columns, width, self._r, self._direct, self._scratch,
+                    store,
+                    self._segments,
+                    count,
+                    per_slab,
+                    layout.reach,
+                    layout.wy,
+                    self._steps,
+                    self._usable,
+                    self._total,
+                    network.linear,
+                    self._px,
+                    self._py,
+                    self._log_table,
+                    self._log_offset,
+                    self._m4,
+                    self._spread,
+                    products[0].input_view(2 * width),
+                    columns,
+                    width,
+                    self._r,
+                    self._direct,
+                    self._scratch,
                 )
                 sums = products[0](2 * width)
                 for number, layer in enumerate(network.hidden):
@@ -220,8 +295,19 @@ class Engine:
                         kernels.activate(sums, layer.bias, layer.shift, out)
                     sums = after(width)
                 kernels.distributions(
-                    sums, network.head.bias, network.head.shift, self._direct, self._r,
-                    self._segments, count, self._m4, self._exp_table, columns, self._centre,
-                    self._weight, self._slope, self._intercept,
+                    sums,
+                    network.head.bias,
+                    network.head.shift,
+                    self._direct,
+                    self._r,
+                    self._segments,
+                    count,
+                    self._m4,
+                    self._exp_table,
+                    columns,
+                    self._centre,
+                    self._weight,
+                    self._slope,
+                    self._intercept,
                 )
             yield count, per_slab

@@ -78,7 +78,7 @@ def log2_fixed(n: np.ndarray) -> np.ndarray:
         exponent += large * shift
         rest = np.where(large, rest >> shift, rest)
     mantissa = ((n << 6) >> exponent) & 63
-    return (exponent << 8) + log2_table()[mantissa]
+    return np.asarray((exponent << 8) + log2_table()[mantissa])
 
 
 def neighbours_at(
@@ -131,7 +131,8 @@ def features_at(
         deepest = z == neighbourhood.depth
         rows = np.flatnonzero(voxels[:, 0] >= z if deepest else voxels[:, 0] == z)
         usable = neighbourhood.usable(z)
-        m4[rows] = u[np.ix_(rows, neighbourhood.nearest(REFERENCE_COUNT, z))].sum(axis=1)
+        nearest = list(neighbourhood.nearest(REFERENCE_COUNT, z))
+        m4[rows] = u[rows][:, nearest].sum(axis=1)
         d = 4 * u[rows, :usable] - m4[rows, None]
         spread[rows] = np.abs(d).sum(axis=1) * total // usable
         flat[rows] = (d[:, list(neighbourhood.nearest(FLAT_COUNT, z))] == 0).all(axis=1)
@@ -160,13 +161,13 @@ def _log_scale(spread: np.ndarray, total: int) -> np.ndarray:
 def position(size: int) -> np.ndarray:
     """Coordinate of each voxel of an axis, from -256 at one end to 256 at the other; int64."""
     index = np.arange(size, dtype=np.int64)
-    return (2 * index - (size - 1)) * 256 // max(1, size - 1)
+    return np.asarray((2 * index - (size - 1)) * 256 // max(1, size - 1))
 
 
 def radius(px: np.ndarray, py: np.ndarray) -> np.ndarray:
     """Squared distance from the axis of the volume, (x² + y²) - 1, in 1/256."""
-    return ((px * px + py * py) >> 8) - 256
+    return np.asarray(((px * px + py * py) >> 8) - 256
 
 
 def _reciprocal(spread: np.ndarray, total: int) -> np.ndarray:
-    return (total << (INPUT_BITS + RECIPROCAL_BITS)) // (spread + 4 * total)
+    return np.asarray((total << (INPUT_BITS + RECIPROCAL_BITS)) // (spread + 4 * total))

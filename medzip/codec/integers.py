@@ -1,7 +1,7 @@
 """Small signed integers to words and back, with adaptive bits: weights, gaps between values.
 
-Each array starts with fresh probabilities. A value is a zero flag, a sign, then its magnitude less one
-in unary with one adaptive bit a position; from 24 on the rest follows in Elias-gamma bits.
+Each array starts with fresh probabilities. A value is a zero flag, a sign, then its magnitude less
+one in unary with one adaptive bit a position; from 24 on the rest follows in Elias-gamma bits.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def decode_integers(data: bytes, sizes: list[int]) -> list[np.ndarray]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _encode(array, state, words, position):  # type: ignore[no-untyped-def]
+def _encode(array, state, words, position):
     bits = np.full(_CONTEXTS, 32768, dtype=np.int64)
     for value in array:
         nonzero = 1 if value != 0 else 0
@@ -85,7 +85,7 @@ def _encode(array, state, words, position):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _decode(array, state, words, position):  # type: ignore[no-untyped-def]
+def _decode(array, state, words, position):
     bits = np.full(_CONTEXTS, 32768, dtype=np.int64)
     for j in range(len(array)):
         position, nonzero = decode_bit(state, words, position, bits[_ZERO])

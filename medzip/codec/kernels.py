@@ -1,12 +1,12 @@
 """Fused integer kernels of the wavefront (Numba): features, activations, distributions.
 
 They compute the integers that `medzip.codec.features`, `network` and `mixture` define, one step of
-the wavefront for all slabs of a batch at a time. Arrays are channel-major, (channel, voxel), so that
-inner loops run along voxels, which lie contiguously in the skewed store, and vectorise.
+the wavefront for all slabs of a batch at a time. Arrays are channel-major, (channel, voxel), so
+that inner loops run along voxels, which lie contiguously in the skewed store, and vectorise.
 
-A *segment* is the run of voxels that one step holds in one slice. *Columns* are the voxels of a step
-that go through the network: a segment's flat ends (`Features.flat`) are cut off, which skips padding
-and background.
+A *segment* is the run of voxels that one step holds in one slice. *Columns* are the voxels of a
+step that go through the network: a segment's flat ends (`Features.flat`) are cut off, which skips
+padding and background.
 """
 
 from __future__ import annotations
@@ -25,8 +25,25 @@ Z, ROW, Y, LENGTH, FIRST, LAST, COLUMN, POSITION = range(8)
 
 
 @numba.njit(cache=True, nogil=True)
-def prepare(store, t, shape, wz, wy, reach, steps, near, near_count, rest, usable, references, total,
-            segments, m4, spread, flat):  # type: ignore[no-untyped-def]
+def prepare(
+    store,
+    t,
+    shape,
+    wz,
+    wy,
+    reach,
+    steps,
+    near,
+    near_count,
+    rest,
+    usable,
+    references,
+    total,
+    segments,
+    m4,
+    spread,
+    flat,
+):
     """References, spreads and flat contexts of one step of every slab.
 
     Parameters
@@ -81,14 +98,22 @@ def prepare(store, t, shape, wz, wy, reach, steps, near, near_count, rest, usabl
                 s[i] = 0
             for j in range(references.shape[1]):
                 k = references[kind, j]
-                u = store[b, z + steps[k, 0], row + steps[k, 1],
-                          column + steps[k, 2] : column + steps[k, 2] + n]
+                u = store[
+                    b,
+                    z + steps[k, 0],
+                    row + steps[k, 1],
+                    column + steps[k, 2] : column + steps[k, 2] + n,
+                ]
                 for i in range(n):
                     m[i] += _I4(u[i])
             for j in range(near_count[kind]):
                 k = near[kind, j]
-                u = store[b, z + steps[k, 0], row + steps[k, 1],
-                          column + steps[k, 2] : column + steps[k, 2] + n]
+                u = store[
+                    b,
+                    z + steps[k, 0],
+                    row + steps[k, 1],
+                    column + steps[k, 2] : column + steps[k, 2] + n,
+                ]
                 for i in range(n):
                     d = _I4(_I4(u[i]) * _I4(4) - m[i])
                     s[i] += max(d, _I4(-d))
@@ -101,8 +126,12 @@ def prepare(store, t, shape, wz, wy, reach, steps, near, near_count, rest, usabl
                     last = i + 1
             for j in range(usable[kind] - near_count[kind]):
                 k = rest[kind, j]
-                u = store[b, z + steps[k, 0], row + steps[k, 1],
-                          column + steps[k, 2] : column + steps[k, 2] + n]
+                u = store[
+                    b,
+                    z + steps[k, 0],
+                    row + steps[k, 1],
+                    column + steps[k, 2] : column + steps[k, 2] + n,
+                ]
                 for i in range(n):
                     d = _I4(_I4(u[i]) * _I4(4) - m[i])
                     s[i] += max(d, _I4(-d))
@@ -126,7 +155,7 @@ def prepare(store, t, shape, wz, wy, reach, steps, near, near_count, rest, usabl
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _log2(n, table):  # type: ignore[no-untyped-def]
+def _log2(n, table):
     """`medzip.codec.features.log2_fixed` of one number."""
     exponent = 0
     rest = n
@@ -138,8 +167,30 @@ def _log2(n, table):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def fill(store, segments, count, per_slab, reach, wy, steps, usable, total, linear, px, py,
-         log_table, log_offset, m4, spread, inputs, columns, width, r, direct, scratch):  # type: ignore[no-untyped-def]
+def fill(
+    store,
+    segments,
+    count,
+    per_slab,
+    reach,
+    wy,
+    steps,
+    usable,
+    total,
+    linear,
+    px,
+    py,
+    log_table,
+    log_offset,
+    m4,
+    spread,
+    inputs,
+    columns,
+    width,
+    r,
+    direct,
+    scratch,
+):
     """Inputs of the columns of one step.
 
     Parameters
@@ -191,8 +242,12 @@ def fill(store, segments, count, per_slab, reach, wy, steps, usable, total, line
             limit[i] = _I4(whole * 16 // total)
             out[i] = 0
         for k in range(usable[kind]):
-            u = store[b, z + steps[k, 0], row + steps[k, 1],
-                      column + steps[k, 2] : column + steps[k, 2] + n]
+            u = store[
+                b,
+                z + steps[k, 0],
+                row + steps[k, 1],
+                column + steps[k, 2] : column + steps[k, 2] + n,
+            ]
             high = inputs[k, c0 : c0 + n]
             low = inputs[k, width + c0 : width + c0 + n]
             weight = linear[k]
@@ -224,14 +279,14 @@ def fill(store, segments, count, per_slab, reach, wy, steps, usable, total, line
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _put(inputs, k, c, width, q):  # type: ignore[no-untyped-def]
+def _put(inputs, k, c, width, q):
     high = (q + 64) >> 7
     inputs[k, c] = high
     inputs[k, width + c] = q - 128 * high
 
 
 @numba.njit(cache=True, nogil=True)
-def activate_halves(sums, bias, shift, width, out):  # type: ignore[no-untyped-def]
+def activate_halves(sums, bias, shift, width, out):
     """First layer: join the products with high and low halves, then as `activate`.
 
     Parameters
@@ -255,7 +310,7 @@ def activate_halves(sums, bias, shift, width, out):  # type: ignore[no-untyped-d
 
 
 @numba.njit(cache=True, nogil=True)
-def activate(sums, bias, shift, out):  # type: ignore[no-untyped-def]
+def activate(sums, bias, shift, out):
     """clip((sums + bias) >> shift, 0, 127): int32 (units, width) to int8 of the same shape."""
     for j in range(out.shape[0]):
         a_row = sums[j]
@@ -268,7 +323,7 @@ def activate(sums, bias, shift, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _exp2(x, table):  # type: ignore[no-untyped-def]
+def _exp2(x, table):
     """`medzip.codec.mixture.exp2_fixed` of one number."""
     whole = x >> 8
     value = table[x & 255]
@@ -276,8 +331,22 @@ def _exp2(x, table):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def distributions(sums, bias, shift, direct, r, segments, count, m4, exp_table, columns,
-                  centre, weight, slope, intercept):  # type: ignore[no-untyped-def]
+def distributions(
+    sums,
+    bias,
+    shift,
+    direct,
+    r,
+    segments,
+    count,
+    m4,
+    exp_table,
+    columns,
+    centre,
+    weight,
+    slope,
+    intercept,
+):
     """Head outputs to mixture parameters of every column.
 
     Parameters
@@ -339,7 +408,7 @@ def distributions(sums, bias, shift, direct, r, segments, count, m4, exp_table, 
 
 
 @numba.njit(cache=True, nogil=True)
-def expect(segments, count, wy, reach, m4, flat, centre, weight, slope, intercept, predicted):  # type: ignore[no-untyped-def]
+def expect(segments, count, wy, reach, m4, flat, centre, weight, slope, intercept, predicted):
     """Means of the distributions of one slab's step, rounded, into int32 (z, y, x).
 
     For pictures: nothing is coded with them, so they are made in floating point.

@@ -1,8 +1,8 @@
 """Where voxels lie in memory while a slab is coded: skewed, with margins.
 
 The wavefront codes voxels with equal wz*z + wy*y + x together. Slice z is stored so that these are
-neighbours in memory: row tau = x + wy*y + origin, column y + reach. Then one step of one slice is one
-contiguous segment of y, and so is each of its neighbours' values: feature extraction streams.
+neighbours in memory: row tau = x + wy*y + origin, column y + reach. Then one step of one slice is
+one contiguous segment of y, and so is each of its neighbours' values: feature extraction streams.
 
 Margins stand for voxels outside the slice. Each is a copy of a voxel that the schedule has coded
 before any reader needs it:
@@ -83,12 +83,12 @@ class Layout:
         return min(height, -(-width // self.wy))
 
     def empty(self, slabs: int) -> np.ndarray:
-        """An uninitialised store for `slabs` slabs, uint16 of shape (slabs, depth, rows, columns)."""
+        """An empty store: uint16 (slabs, depth, rows, columns), zeros."""
         return np.zeros((slabs, *self.store_shape), dtype=np.uint16)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _margins(store, z, y, x, v, depth, height, width, wy, reach):  # type: ignore[no-untyped-def]
+def _margins(store, z, y, x, v, depth, height, width, wy, reach):
     """Copy voxel (z, y, x) = v to every margin that it stands for."""
     origin = reach + wy * reach
     if x == 0 and y + 1 < height:
@@ -115,7 +115,7 @@ def _margins(store, z, y, x, v, depth, height, width, wy, reach):  # type: ignor
 
 
 @numba.njit(cache=True, nogil=True)
-def first_margins(store, value, width, wy, reach):  # type: ignore[no-untyped-def]
+def first_margins(store, value, width, wy, reach):
     """Margins of the first slice that no voxel stands for: above it and left of its first row."""
     origin = reach + wy * reach
     for i in range(1, reach + 1):
@@ -126,7 +126,7 @@ def first_margins(store, value, width, wy, reach):  # type: ignore[no-untyped-de
 
 
 @numba.njit(cache=True, nogil=True)
-def skew(values, store, value, wy, reach):  # type: ignore[no-untyped-def]
+def skew(values, store, value, wy, reach):
     """Lay one slab out with all of its margins.
 
     Parameters
@@ -150,15 +150,16 @@ def skew(values, store, value, wy, reach):  # type: ignore[no-untyped-def]
                 store[z, row + x, y + reach] = values[z, y, x]
             _margins(store, z, y, 0, values[z, y, 0], depth, height, width, wy, reach)
             if width > 1:
-                _margins(store, z, y, width - 1, values[z, y, width - 1],
-                         depth, height, width, wy, reach)
+                _margins(
+                    store, z, y, width - 1, values[z, y, width - 1], depth, height, width, wy, reach
+                )
             if y == 0 or y == height - 1:
                 for x in range(1, width - 1):
                     _margins(store, z, y, x, values[z, y, x], depth, height, width, wy, reach)
 
 
 @numba.njit(cache=True, nogil=True)
-def unskew(store, values, wy, reach):  # type: ignore[no-untyped-def]
+def unskew(store, values, wy, reach):
     """Read one slab back from its store; the inverse of `skew`."""
     depth, height, width = values.shape
     origin = reach + wy * reach
@@ -170,7 +171,7 @@ def unskew(store, values, wy, reach):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def write_segment(store, z, tau, y0, n, depth, height, width, wy, reach):  # type: ignore[no-untyped-def]
+def write_segment(store, z, tau, y0, n, depth, height, width, wy, reach):
     """Fill the margins that the segment just written at (z, tau, y0 .. y0+n-1) stands for."""
     origin = reach + wy * reach
     for y in (y0, y0 + n - 1):

@@ -57,7 +57,8 @@ def exp2_fixed(x: np.ndarray) -> np.ndarray:
     x = np.asarray(x, dtype=np.int64)
     whole = x >> 8
     value = exp2_table()[x & 255]
-    return np.where(whole >= 0, value << np.maximum(whole, 0), value >> np.maximum(-whole, 0))
+    up, down = value << np.maximum(whole, 0), value >> np.maximum(-whole, 0)
+    return np.asarray(np.where(whole >= 0, up, down))
 
 
 def mixture_of(outputs: np.ndarray, m4: np.ndarray, r: np.ndarray) -> Mixture:

@@ -1,7 +1,7 @@
 """A model: a predictor with an identity, as bytes that travel with the voxels it codes.
 
-Three forms: a *base* model is shipped with the package and referred to by digest; a *fitted* model is
-the entropy-coded difference to its base; a *whole* model carries all of its weights.
+Three forms: a *base* model is shipped with the package and referred to by digest; a *fitted* model
+is the entropy-coded difference to its base; a *whole* model carries all of its weights.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import struct
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from importlib import resources
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import google_crc32c
@@ -95,7 +96,7 @@ class Model:
         return data + struct.pack("<I", google_crc32c.value(data))
 
     def to_bytes(self) -> bytes:
-        """The model as it is stored: 41 bytes for a base model, some 10 to 40 kB for a fitted one."""
+        """The model as it is stored: 41 bytes for a base model, about 8 kB for a fitted one."""
         return self._bytes
 
     @staticmethod
@@ -184,7 +185,10 @@ def write_network(network: Network) -> dict[str, bytes]:
         f"{index:02d}": array.astype(np.int32) for index, array in enumerate(_arrays(network))
     }
     config = asdict(network.architecture) | {"digest": network_digest(network)}
-    return {"config.json": canonical_json(config) + b"\n", "model.safetensors": save_tensors(tensors)}
+    return {
+        "config.json": canonical_json(config) + b"\n",
+        "model.safetensors": save_tensors(tensors),
+    }
 
 
 def read_network(folder: Traversable) -> Network:
@@ -236,14 +240,13 @@ def _network(architecture: Architecture, arrays: list[np.ndarray]) -> Network:
     """The inverse of `_arrays`."""
     layers = [
         Layer(
-            _narrow(arrays[i], np.int16), _narrow(arrays[i + 1], np.int32),
+            _narrow(arrays[i], np.int16),
+            _narrow(arrays[i + 1], np.int32),
             _narrow(arrays[i + 2], np.int32),
         )
         for i in range(0, len(arrays) - 1, 3)
     ]
-    return Network(
-        architecture, tuple(layers[:-1]), layers[-1], _narrow(arrays[-1], np.int32)
-    )
+    return Network(architecture, tuple(layers[:-1]), layers[-1], _narrow(arrays[-1], np.int32))
 
 
 def _narrow(array: np.ndarray, dtype: type) -> np.ndarray:
@@ -259,11 +262,13 @@ def _narrow(array: np.ndarray, dtype: type) -> np.ndarray:
 def _read_whole(body: bytes) -> Network:
     (length,) = struct.unpack("<I", body[:4])
     if length > _MOST_CONFIG:
-        raise ModelError(f"expected a configuration below 64 kB, got {length}; the model is damaged")
+        raise ModelError(
+            f"expected a configuration below 64 kB, got {length}; the model is damaged"
+        )
     architecture = _architecture(json.loads(body[4 : 4 + length]))
     sizes = (architecture.inputs, *architecture.hidden, 9)
     shapes: list[tuple[int, ...]] = []
-    for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for fan_in, fan_out in pairwise(sizes):
         shapes += [(fan_out, fan_in), (fan_out,), (fan_out,)]
     shapes.append((len(architecture.neighbourhood),))
     counts = [int(np.prod(shape)) for shape in shapes]

@@ -1,8 +1,8 @@
 """Which voxels a voxel is predicted from: an ordered set of causal offsets.
 
 An offset (dz, dy, dx) is causal when it precedes the origin in raster order: an earlier slice, or
-an earlier row of the same slice, or an earlier voxel of the same row (papers: "current slice causal,
-earlier slices full windows").
+an earlier row of the same slice, or an earlier voxel of the same row (papers: "current slice
+causal, earlier slices full windows").
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ class Neighbourhood:
         ranked = sorted(
             range(self.usable(z)),
             key=lambda i: (
-                2 * (self.offsets[i][1] ** 2 + self.offsets[i][2] ** 2) + 3 * self.offsets[i][0] ** 2,
+                2 * (self.offsets[i][1] ** 2 + self.offsets[i][2] ** 2)
+                + 3 * self.offsets[i][0] ** 2,
                 i,
             ),
         )

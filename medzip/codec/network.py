@@ -1,12 +1,12 @@
-"""The predictor in integers: its weights, the proof that they are exact, and a plain forward pass.
+r"""The predictor in integers: its weights, the proof that they are exact, and a plain forward pass.
 
     inputs q (1/256)  ->  hidden layers of int8 weights, clamped ReLU to 0 .. 127  ->  9 outputs
-           \\--- linear path, int32 weights, from the neighbours to the three means ---/
+           \--- linear path, int32 weights, from the neighbours to the three means ---/
 
-A hidden unit is ``clip((sum w x + b) >> shift, 0, 127)``: weights |w| <= 64, one power of two a row.
-|w| <= 64 because int8 matrix products on x86 without VNNI add pairs of products in saturating 16 bits
-and are exact only then. Inputs have 13 bits and go through int8 products as two halves,
-q = 128 hi + lo; head weights likewise. The linear path and the head carry the precision that 7 bits
+A hidden unit is ``clip((sum w x + b) >> shift, 0, 127)``: weights |w| <= 64, one power of two a
+row. |w| <= 64 because int8 matrix products on x86 without VNNI add pairs of products in saturating
+16 bits and are exact only then. Inputs have 13 bits and go through int8 products as two halves, q
+= 128 hi + lo; head weights likewise. The linear path and the head carry the precision that 7 bits
 lack.
 """
 
@@ -22,7 +22,7 @@ from medzip.codec.mixture import COMPONENTS
 from medzip.codec.neighbourhood import Neighbourhood, disc
 from medzip.errors import ModelError
 
-__all__ = ["Architecture", "Layer", "Network", "OUTPUTS"]
+__all__ = ["OUTPUTS", "Architecture", "Layer", "Network"]
 
 OUTPUTS = 3 * COMPONENTS
 WEIGHT_LIMIT = 64
@@ -147,15 +147,14 @@ class Network:
         x = q.astype(np.int64)
         for layer in self.hidden:
             x = np.clip(_accumulate(layer, x) >> layer.shift, 0, ACTIVATION_LIMIT)
-        outputs = _accumulate(self.head, x) >> self.head.shift
+        outputs: np.ndarray = _accumulate(self.head, x) >> self.head.shift
         direct = q[:, : len(self.linear)].astype(np.int64) @ self.linear.astype(np.int64)
         outputs[:, COMPONENTS : 2 * COMPONENTS] += (direct >> MEAN_SHIFT)[:, None]
         return outputs
 
 
 def _accumulate(layer: Layer, x: np.ndarray) -> np.ndarray:
-    result: np.ndarray = x @ layer.weight.astype(np.int64).T + layer.bias
-    return result
+    return np.asarray(x @ layer.weight.astype(np.int64).T + layer.bias)
 
 
 def _check_layer(

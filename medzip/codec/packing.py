@@ -97,11 +97,13 @@ def pack(voxels: np.ndarray, packing: Packing) -> np.ndarray:
         return offset.astype(np.uint16)
     ranks = np.zeros(int(packing.used[-1]) + 1, dtype=np.uint16)
     ranks[packing.used] = np.arange(packing.count, dtype=np.uint16)
-    return ranks[offset]
+    packed: np.ndarray = ranks[offset]
+    return packed
 
 
 def unpack(values: np.ndarray, packing: Packing) -> np.ndarray:
     """Packed values back to voxels; the inverse of `pack`."""
     if packing.used is None:
         return (values.astype(np.int32) + np.int32(packing.minimum)).astype(packing.dtype)
-    return (packing.used + packing.minimum).astype(packing.dtype)[values]
+    voxels: np.ndarray = (packing.used + packing.minimum).astype(packing.dtype)[values]
+    return voxels

@@ -1,9 +1,9 @@
 """Integer matrix products: int8 where the machine's kernel proves exact, float32 otherwise.
 
 Both give the same integers. `torch._int_mm` is several times faster where it is exact; a float32
-product of integers is exact in any order of summation while every sum of magnitudes stays below 2^24,
-which holds for every layer that `medzip.codec.network` admits with int8 operands and fewer than 2048
-inputs (64 * 128 * 2048 = 2^24).
+product of integers is exact in any order of summation while every sum of magnitudes stays below
+2^24, which holds for every layer that `medzip.codec.network` admits with int8 operands and fewer
+than 2048 inputs (64 * 128 * 2048 = 2^24).
 """
 
 from __future__ import annotations

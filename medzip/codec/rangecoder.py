@@ -2,10 +2,11 @@
 
 constriction's Python interface codes arrays of symbols against tables of probabilities. A table a
 voxel costs far more than the voxel (64 bins times three components to fill, against two evaluations
-of the CDF to encode and about four to decode), so the kernels evaluate the CDF where they need it and
-run the same coder themselves: 64 bits of state, words of 32 bits, probabilities of 24 bits, exactly
-the `RangeEncoder` / `RangeDecoder` of constriction 0.5. Tests check that both write the same words
-and read each other's; the reference decoder (`medzip.codec.reference`) uses constriction itself.
+of the CDF to encode and about four to decode), so the kernels evaluate the CDF where they need it
+and run the same coder themselves: 64 bits of state, words of 32 bits, probabilities of 24 bits,
+exactly the `RangeEncoder` / `RangeDecoder` of constriction 0.5. Tests check that both write the
+same words and read each other's; the reference decoder (`medzip.codec.reference`) uses
+constriction itself.
 
 Invariants, from constriction's notes: ``range >= 2^32`` between symbols; the encoder's interval is
 [low, low + range) modulo 2^64, a carry runs into the words already written; the decoder keeps
@@ -19,7 +20,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-__all__ = ["decoder_state", "encode", "encoder_state", "finish", "quantile", "consume"]
+__all__ = ["consume", "decoder_state", "encode", "encoder_state", "finish", "quantile"]
 
 _32 = np.uint64(32)
 _24 = np.uint64(24)
@@ -45,7 +46,7 @@ def decoder_state(words: list[np.ndarray]) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _carry(words, position):  # type: ignore[no-untyped-def]
+def _carry(words, position):
     """Add one to the number that the words written so far spell."""
     i = position - 1
     while i >= 0:
@@ -56,7 +57,7 @@ def _carry(words, position):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def encode(state, words, position, left, count):  # type: ignore[no-untyped-def]
+def encode(state, words, position, left, count):
     """Narrow the interval to the symbol [left, left + count) of 2^24; returns the new position."""
     scale = state[1] >> _24
     low = state[0] + scale * np.uint64(left)
@@ -74,8 +75,8 @@ def encode(state, words, position, left, count):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def finish(state, words, position):  # type: ignore[no-untyped-def]
-    """Write the last words; returns how many words the stream has. `words` has room for two more."""
+def finish(state, words, position):
+    """Write the last words (at most two); returns how many words the stream has."""
     if state[1] == _FULL and position == 0:
         return 0
     point = state[0] + (_LEAST_RANGE - np.uint64(1))
@@ -91,13 +92,13 @@ def finish(state, words, position):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def quantile(state):  # type: ignore[no-untyped-def]
+def quantile(state):
     """Where in [0, 2^24) the stream points; 2^24 or more only in a corrupt stream."""
     return np.int64((state[2] - state[0]) // (state[1] >> _24))
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def consume(state, words, position, left, count):  # type: ignore[no-untyped-def]
+def consume(state, words, position, left, count):
     """Narrow the decoder's interval as `encode` did; returns the position of the next word."""
     scale = state[1] >> _24
     low = state[0] + scale * np.uint64(left)

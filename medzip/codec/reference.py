@@ -1,8 +1,8 @@
 """The plain decoder: NumPy int64 and constriction, slow, the oracle of the fast path.
 
 It is written from docs/format.md: the schedule's voxel lists, `features_at`, `Network.forward`,
-`mixture_of`, whole tables of cumulative counts, and constriction's own `RangeDecoder`. It shares none
-of the Numba kernels.
+`mixture_of`, whole tables of cumulative counts, and constriction's own `RangeDecoder`. It shares
+none of the Numba kernels.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class _Source:
     def __init__(self, coder: Any) -> None:
         self.coder = coder
 
-    def code(self, counts: np.ndarray, symbol: int) -> int:  # noqa: ARG002
+    def code(self, counts: np.ndarray, symbol: int) -> int:
         return int(self.coder.decode(_categorical(counts)))
 
 

@@ -38,7 +38,9 @@ class Schedule:
     def allows(self, neighbourhood: Neighbourhood) -> bool:
         """Whether every neighbour of a voxel is coded at an earlier step."""
         w = (self.wz, self.wy, self.wx)
-        return all(sum(a * b for a, b in zip(w, o, strict=True)) <= -1 for o in neighbourhood.offsets)
+        return all(
+            sum(a * b for a, b in zip(w, o, strict=True)) <= -1 for o in neighbourhood.offsets
+        )
 
     def steps(self, shape: Shape) -> int:
         """How many steps a slab of this shape takes."""

@@ -22,8 +22,14 @@ from medzip.errors import CorruptStreamError, ModelError
 if TYPE_CHECKING:
     from medzip.codec.model import Model
 
-__all__ = ["FORMAT_VERSION", "SlabHeader", "decode_slab", "encode_slab", "read_header",
-           "residual_slab"]
+__all__ = [
+    "FORMAT_VERSION",
+    "SlabHeader",
+    "decode_slab",
+    "encode_slab",
+    "read_header",
+    "residual_slab",
+]
 
 FORMAT_VERSION = 0
 MAGIC = b"MZS"
@@ -78,10 +84,22 @@ class SlabHeader:
     check: int
 
     def to_bytes(self) -> bytes:
-        """The header, 64 bytes."""
+        """The header, 68 bytes."""
         return _HEADER.pack(
-            MAGIC, FORMAT_VERSION, self.flags, DTYPES.index(self.dtype), 0, self.model, *self.shape,
-            self.coded, self.minimum, self.count, self.origin, self.fill, self.gaps, self.body,
+            MAGIC,
+            FORMAT_VERSION,
+            self.flags,
+            DTYPES.index(self.dtype),
+            0,
+            self.model,
+            *self.shape,
+            self.coded,
+            self.minimum,
+            self.count,
+            self.origin,
+            self.fill,
+            self.gaps,
+            self.body,
             self.check,
         )
 
@@ -124,8 +142,17 @@ def encode_slab(voxels: np.ndarray, model: Model) -> bytes:
         if len(body) >= len(plain):
             flags, body = flags | RAW, plain
     header = SlabHeader(
-        flags, voxels.dtype.name, bytes.fromhex(model.digest)[:16], _triple(voxels.shape), coded,
-        packing.minimum, packing.count, origin, fill, len(gaps), len(body),
+        flags,
+        voxels.dtype.name,
+        bytes.fromhex(model.digest)[:16],
+        _triple(voxels.shape),
+        coded,
+        packing.minimum,
+        packing.count,
+        origin,
+        fill,
+        len(gaps),
+        len(body),
         google_crc32c.value(plain),
     )
     data = header.to_bytes() + gaps + body
@@ -169,8 +196,18 @@ def read_header(data: bytes) -> SlabHeader:
             "expected a consistent slab header, got values out of range; restore it from a copy"
         )
     return SlabHeader(
-        flags, DTYPES[code], digest, (depth, height, width), coded, minimum, count, origin, fill,
-        gaps, body, check,
+        flags,
+        DTYPES[code],
+        digest,
+        (depth, height, width),
+        coded,
+        minimum,
+        count,
+        origin,
+        fill,
+        gaps,
+        body,
+        check,
     )
 
 
@@ -221,7 +258,7 @@ def residual_slab(voxels: np.ndarray, model: Model) -> np.ndarray:
     packing = choose_packing(voxels.dtype.name, low, counts)
     values = pack(voxels, packing)
     predicted = _engine(model, values.shape).predict(values, int(values[0, 0, 0]))
-    return values.astype(np.int32) - predicted
+    return np.asarray(values.astype(np.int32) - predicted)
 
 
 def _engine(model: Model, shape: tuple[int, ...]) -> Engine:

@@ -30,7 +30,13 @@ def encode_stream(volume: np.ndarray, model: Model, depth: int) -> bytes:
     ]
     stored = model.to_bytes()
     head = _HEADER.pack(
-        MAGIC, FORMAT_VERSION, DTYPES.index(volume.dtype.name), 0, 0, *volume.shape, depth,
+        MAGIC,
+        FORMAT_VERSION,
+        DTYPES.index(volume.dtype.name),
+        0,
+        0,
+        *volume.shape,
+        depth,
         len(stored),
     )
     table = struct.pack(f"<{len(slabs)}I", *(len(slab) for slab in slabs))

@@ -1,9 +1,10 @@
 """Base models: one network for all scanners, trained on a corpus of volumes.
 
-    volumes -> packed slabs -> samples (evenly per volume) -> optimise -> integers -> model directory
+    volumes -> packed slabs -> samples (evenly per volume) -> optimise -> integers -> model
+    directory
 
-Read top to bottom; `medzip train` runs it. The three shipped models were made with it, their cards say
-from what.
+Read top to bottom; `medzip train` runs it. The three shipped models were made with it, their cards
+say from what.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ POSITIONS = len(EXTRAS) - EXTRAS.index("x")
 """Coordinates are the last inputs; a base model must not rely on them, a fitted one may."""
 
 ARCHITECTURES = {
-    "fast": Architecture((10, 5, 1), (32, 32), (4, 4)),
-    "default": Architecture((20, 9, 4), (128, 64, 32), (4, 4, 4)),
-    "max": Architecture((34, 20, 9), (128, 128, 64), (4, 4, 4)),
+    "fast": Architecture((13, 5, 2), (64, 32), (4, 5)),
+    "default": Architecture((20, 9, 4), (128, 64, 32), (4, 5, 5)),
+    "max": Architecture((34, 20, 9), (128, 128, 64), (4, 5, 5)),
 }
 """The forms of the shipped models, by profile."""
 
@@ -136,15 +137,32 @@ def train_base(
 
 
 def _draw(voxels: np.ndarray, architecture: Architecture, run: BaseRun, number: int) -> Samples:
-    """A sample of one volume, without its coordinates."""
+    """A sample of one volume and its mirror images, without its coordinates.
+
+    A mirrored volume is as good an example, and noise seen from both sides keeps the base from
+    learning the handedness of a few scanners.
+    """
     low, counts = histogram(voxels)
     packing = choose_packing(voxels.dtype.name, low, counts)
     values = pack(voxels, packing)
     generator = np.random.default_rng((run.seed, number))
-    flat = np.sort(generator.choice(values.size, min(run.per_volume, values.size), replace=False))
-    chosen = np.stack(np.unravel_index(flat, values.shape), axis=1)
-    samples = sample_slab(
-        values, int(values[0, 0, 0]), packing.count, chosen, architecture.neighbourhood, run.device
-    )
+    views = (values, values[:, :, ::-1], values[::-1, ::-1])
+    parts = []
+    for view, share in zip(views, (0.5, 0.25, 0.25), strict=True):
+        size = min(int(run.per_volume * share), values.size)
+        flat = np.sort(generator.choice(values.size, size, replace=False))
+        chosen = np.stack(np.unravel_index(flat, values.shape), axis=1)
+        view = np.ascontiguousarray(view)
+        parts.append(
+            sample_slab(
+                view,
+                int(view[0, 0, 0]),
+                packing.count,
+                chosen,
+                architecture.neighbourhood,
+                run.device,
+            )
+        )
+    samples = Samples.concatenate(parts)
     samples.q[:, -POSITIONS:] = 0
     return samples

@@ -38,8 +38,13 @@ HELD_OUT = 16
 class Volume(Protocol):
     """What a volume must offer: a NumPy array does, a Zarr array too."""
 
-    shape: Any
-    dtype: Any
+    @property
+    def shape(self) -> Any:
+        """(z, y, x)."""
+
+    @property
+    def dtype(self) -> Any:
+        """One of `medzip.codec.packing.DTYPES`."""
 
     def __getitem__(self, key: slice, /) -> Any:
         """Slices along z."""

@@ -85,7 +85,10 @@ def optimise(
     generator = torch.Generator(device="cpu").manual_seed(recipe.seed)
     rate = torch.tensor(recipe.rate, device=device)
     optimiser = torch.optim.Adam(
-        net.parameters(), lr=rate, betas=(0.9, 0.99), capturable=device.type == "cuda",
+        net.parameters(),
+        lr=rate,
+        betas=(0.9, 0.99),
+        capturable=device.type == "cuda",
         fused=True,
     )
     chosen = torch.zeros(recipe.batch, dtype=torch.int64, device=device)

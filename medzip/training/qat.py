@@ -8,6 +8,7 @@ the rounding (straight-through), so what is learned is what is coded. `MixtureNe
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,7 +52,7 @@ class MixtureNet(nn.Module):
         sizes = (architecture.inputs, *architecture.hidden)
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for fan_in, fan_out in pairwise(sizes):
             self.weights.append(nn.Parameter(torch.randn(fan_out, fan_in) * math.sqrt(2 / fan_in)))
             self.biases.append(nn.Parameter(torch.zeros(fan_out)))
         self.head = nn.Parameter(torch.randn(OUTPUTS, sizes[-1]) * 0.5 / math.sqrt(sizes[-1]))
@@ -88,12 +89,21 @@ class MixtureNet(nn.Module):
             for number, target in enumerate(self.architecture.activation_bits):
                 bias = self.biases[number]
                 fraction = _whole(self._fraction(number))
-                hidden.append(_quantise(self.weights[number], bias, WEIGHT_LIMIT, fraction,
-                                        unit_bits, np.full(len(bias), target)))
+                hidden.append(
+                    _quantise(
+                        self.weights[number],
+                        bias,
+                        WEIGHT_LIMIT,
+                        fraction,
+                        unit_bits,
+                        np.full(len(bias), target),
+                    )
+                )
                 unit_bits = target
             fraction = np.maximum(_whole(self._head_fraction()), _HEAD_TARGET - unit_bits)
-            head = _quantise(self.head, self.head_bias, HEAD_LIMIT, fraction, unit_bits,
-                             _HEAD_TARGET)
+            head = _quantise(
+                self.head, self.head_bias, HEAD_LIMIT, fraction, unit_bits, _HEAD_TARGET
+            )
             linear = np.rint(self.linear.double().cpu().numpy() * (1 << LINEAR_BITS))
         return Network(self.architecture, tuple(hidden), head, linear.astype(np.int32))
 

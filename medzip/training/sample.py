@@ -137,8 +137,16 @@ def sample_slab(
         for start in range(0, len(chosen), chunk):
             pick = chosen[start : start + chunk]
             parts.append(
-                _features(flat_volume, torch.from_numpy(base[pick]).to(device), shift,
-                          voxels[pick], z, values.shape, count, neighbourhood)
+                _features(
+                    flat_volume,
+                    torch.from_numpy(base[pick]).to(device),
+                    shift,
+                    voxels[pick],
+                    z,
+                    values.shape,
+                    count,
+                    neighbourhood,
+                )
             )
     return Samples.concatenate(parts)
 

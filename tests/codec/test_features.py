@@ -1,4 +1,4 @@
-"""One definition of the features, three implementations: NumPy, torch (training), Numba (coding)."""
+"""One definition of the features, three of its kind: NumPy, torch (training), Numba (coding)."""
 
 from __future__ import annotations
 
@@ -82,9 +82,21 @@ def test_skew_round_trip_and_margins(voxels: np.ndarray) -> None:
             if not ys:
                 continue
             for y in ys:
-                grown[0, z, tau + layout.origin, y + layout.reach] = values[z, y, tau - layout.wy * y]
-            write_segment(grown[0], z, tau + layout.origin, ys[0], len(ys), depth, height, width,
-                          layout.wy, layout.reach)
+                grown[0, z, tau + layout.origin, y + layout.reach] = values[
+                    z, y, tau - layout.wy * y
+                ]
+            write_segment(
+                grown[0],
+                z,
+                tau + layout.origin,
+                ys[0],
+                len(ys),
+                depth,
+                height,
+                width,
+                layout.wy,
+                layout.reach,
+            )
     assert np.array_equal(grown, whole)
 
 

@@ -82,8 +82,11 @@ def probe() -> str:
 def run_probe(**setting: str) -> str:
     script = PROBE.format(tests=str(Path(__file__).parent))
     run = subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, **setting}, capture_output=True,
-        text=True, check=False,
+        [sys.executable, "-c", script],
+        env={**os.environ, **setting},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stderr
     return run.stdout.strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from volumes import volumes
 from medzip.codec import tables
 from medzip.codec.integers import decode_integers, encode_integers
 from medzip.codec.mixture import cumulative, mixture_of
-from medzip.codec.network import Network
 from medzip.codec.packing import Packing, choose_packing, histogram, pack, unpack
 from medzip.codec.products import Product, int8_is_exact
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
+
+if TYPE_CHECKING:
+    from medzip.codec.network import Network
 
 integers = st.one_of(st.integers(-3, 3), st.integers(-40, 40), st.integers(-(2**31) + 1, 2**31 - 1))
 
@@ -65,8 +68,12 @@ def test_packing_that_leaves_the_dtype_is_corrupt(minimum: int) -> None:
 
 @pytest.mark.parametrize(
     "voxels",
-    [np.zeros((2, 2, 2), np.float32), np.zeros((2, 2), np.int16), np.zeros((0, 4, 4), np.int16),
-     np.zeros((1, 1, 1), np.int32)],
+    [
+        np.zeros((2, 2, 2), np.float32),
+        np.zeros((2, 2), np.int16),
+        np.zeros((0, 4, 4), np.int16),
+        np.zeros((1, 1, 1), np.int32),
+    ],
 )
 def test_voxels_that_are_not_taken(voxels: np.ndarray) -> None:
     with pytest.raises(UnsupportedVoxelsError, match="expected"):
@@ -75,9 +82,7 @@ def test_voxels_that_are_not_taken(voxels: np.ndarray) -> None:
 
 def test_tables_are_pinned() -> None:
     """They are part of the format: docs/format.md carries this digest."""
-    assert (
-        tables.digest() == "dbb50ac42fefddc414d371cc5a7404793a4a69c0319dc111694f9f269caab694"
-    )
+    assert tables.digest() == "dbb50ac42fefddc414d371cc5a7404793a4a69c0319dc111694f9f269caab694"
     assert (np.diff(tables.logistic_table()) >= 0).all()
     assert tables.logistic_table()[512] == 1 << 23
 

@@ -14,7 +14,7 @@ FULL = 1 << 24
 
 
 @numba.njit
-def encode_all(state, words, lefts, counts):  # type: ignore[no-untyped-def]
+def encode_all(state, words, lefts, counts):
     position = 0
     for left, count in zip(lefts, counts):  # noqa: B905 - numba
         position = rangecoder.encode(state, words, position, left, count)
@@ -22,7 +22,7 @@ def encode_all(state, words, lefts, counts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit
-def decode_all(state, words, edges, out):  # type: ignore[no-untyped-def]
+def decode_all(state, words, edges, out):
     position = 2
     for i in range(len(out)):
         target = rangecoder.quantile(state)
@@ -59,7 +59,9 @@ def messages(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 @settings(max_examples=300)
 def test_same_words_as_constriction(message: tuple[np.ndarray, np.ndarray]) -> None:
     symbols, tables = message
-    edges = np.concatenate([np.zeros((len(tables), 1), np.int64), np.cumsum(tables, axis=1)], axis=1)
+    edges = np.concatenate(
+        [np.zeros((len(tables), 1), np.int64), np.cumsum(tables, axis=1)], axis=1
+    )
     theirs = constriction.stream.queue.RangeEncoder()
     family = constriction.stream.model.Categorical(perfect=False)
     if len(symbols):

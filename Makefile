@@ -1,0 +1,48 @@
+# Two commands do everything on a fresh machine with Python >= 3.11: make demo, make test.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO ?= demo
+
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow lint bench format clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "expected Python 3.11 or newer, got " + sys.version + "; set PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,peers]'
+	touch $@
+
+setup: $(STAMP) ## Make the virtual environment and install everything into it
+
+demo: $(STAMP) ## Compress, verify and restore a cohort (MEDZIP_DEMO_SOURCE=folder for yours); report in demo/
+	$(BIN)/python -m flows.demo $(DEMO)
+
+lint: $(STAMP) ## Style, types, and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## Lint and the tests that take minutes
+	$(BIN)/python -m pytest
+
+test-slow: $(STAMP) ## The tests that take longer
+	$(BIN)/python -m pytest -m slow
+
+bench: $(STAMP) ## Compare with JPEG XL, JPEG-LS, JPEG 2000, tomoz on DATA=folder
+	$(BIN)/medzip bench --data $(DATA) --out $(DEMO)/bench.json
+
+format: $(STAMP) ## Rewrite the code in the project's style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove the environment and the demo
+	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis

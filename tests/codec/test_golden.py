@@ -1,0 +1,101 @@
+"""Streams of every format version, decoded for ever.
+
+tests/golden/<version>/*.mz hold streams, index.json the SHA-256 of the voxels of each. They were
+written once by `write` below (python tests/codec/test_golden.py); encoder bytes are not compared,
+since an encoder may improve. A missing file fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import medzip
+from medzip.codec import FORMAT_VERSION, base_model
+from medzip.codec.model import Model
+from medzip.codec.reference import decode_reference
+from medzip.codec.slab import read_header
+from medzip.codec.stream import read_stream
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+CASES = sorted(
+    (version.name, name)
+    for version in GOLDEN.iterdir()
+    for name in json.loads((version / "index.json").read_text())
+)
+
+
+def digest(voxels: np.ndarray) -> str:
+    head = f"{voxels.dtype.str} {voxels.shape} ".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(voxels).tobytes()).hexdigest()
+
+
+def test_there_are_golden_streams_of_this_version() -> None:
+    assert sum(version == str(FORMAT_VERSION) for version, _ in CASES) == len(inputs())
+
+
+@pytest.mark.parametrize(("version", "name"), CASES)
+def test_golden_stream(version: str, name: str) -> None:
+    folder = GOLDEN / version
+    expected = json.loads((folder / "index.json").read_text())[name]
+    assert digest(medzip.decode((folder / f"{name}.mz").read_bytes())) == expected["sha256"]
+
+
+@pytest.mark.parametrize("name", ["smooth", "background"])
+def test_golden_stream_by_the_reference(name: str) -> None:
+    """The plain decoder reads them too: nothing in the stream hangs on the fast path."""
+    data = (GOLDEN / str(FORMAT_VERSION) / f"{name}.mz").read_bytes()
+    _, _, model, slabs = read_stream(data)
+    volume = medzip.decode(data)
+    z = 0
+    for slab in slabs:
+        header = read_header(slab)
+        body = slab[68 + header.gaps : 68 + header.gaps + header.body]
+        shape = (header.coded, *header.shape[1:])
+        values = decode_reference(body, shape, header.origin, header.count, model.network)
+        voxels = values.astype(np.int64) + header.minimum
+        assert np.array_equal(voxels, volume[z : z + header.coded])
+        z += header.shape[0]
+
+
+def inputs() -> dict[str, tuple[np.ndarray, Model | None, str]]:
+    """What the golden streams hold: voxels, model (None: as the profile says), profile."""
+    generator = np.random.default_rng(20261120)
+    z, y, x = np.indices((5, 24, 24))
+    smooth = 300 + 40 * np.sin(x / 5) + 30 * np.cos(y / 6) + 5 * z + generator.normal(0, 3, z.shape)
+    background = np.where((x - 12) ** 2 + (y - 12) ** 2 < 60, smooth, 0)
+    z, y, x = np.indices((20, 48, 48))
+    large = 900 + 200 * np.sin(x / 9) * np.cos(y / 8) + generator.normal(0, 12, z.shape) + z
+    return {
+        "smooth": (smooth.astype(np.int16), None, "fast"),
+        "background": (background.astype(np.uint16), None, "default"),
+        "widest": (background.astype(np.uint16), None, "max"),
+        "fitted": (large.astype(np.int16), None, "default"),
+        "ranks": ((generator.integers(0, 60, (8, 48, 48)) * 9).astype(np.uint16), None, "fast"),
+        "bytes": ((smooth / 3).astype(np.uint8), None, "fast"),
+        "signed-bytes": ((smooth / 4 - 90).astype(np.int8), None, "fast"),
+        "noise": (generator.integers(0, 65536, (2, 9, 9)).astype(np.uint16), None, "fast"),
+        "constant": (np.full((3, 7, 5), -1000, np.int16), None, "fast"),
+        "one-voxel": (np.full((1, 1, 1), 5, np.uint8), None, "fast"),
+        "line": (np.arange(40, dtype=np.int16).reshape(1, 1, 40) ** 2, None, "fast"),
+        "whole-model": (smooth.astype(np.int16), Model(base_model("fast").network, None), "fast"),
+    }
+
+
+def write() -> None:
+    """Write the golden streams of this format version; refuses to replace any."""
+    folder = GOLDEN / str(FORMAT_VERSION)
+    folder.mkdir(parents=True)
+    index = {}
+    for name, (voxels, model, profile) in inputs().items():
+        (folder / f"{name}.mz").write_bytes(medzip.encode(voxels, profile=profile, model=model))
+        index[name] = {"sha256": digest(voxels), "profile": profile}
+    (folder / "index.json").write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    write()

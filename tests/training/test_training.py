@@ -1,0 +1,160 @@
+"""Fitting pays, what is learned is what is coded, and the network returns from its integers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from medzip.codec import Model, base_model, decode_slab, encode_slab
+from medzip.codec.network import Architecture
+from medzip.codec.packing import choose_packing, histogram, pack
+from medzip.training import fit_model
+from medzip.training.base import BaseRun, train_base
+from medzip.training.fit import draw_samples
+from medzip.training.optimise import Recipe, mean_bits, one_cycle, optimise
+from medzip.training.qat import MixtureNet
+from medzip.training.sample import sample_slab
+
+FORM = Architecture((5, 2), (16, 16), (4, 5))
+
+
+def textured(shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
+    """Noise with a strong correlation along x that no base model has seen."""
+    generator = np.random.default_rng(seed)
+    noise = generator.normal(0, 40, shape)
+    for x in range(2, shape[2]):
+        noise[:, :, x] += 1.6 * noise[:, :, x - 1] - 0.9 * noise[:, :, x - 2]
+    return np.rint(noise + 4000).astype(np.uint16)
+
+
+def small_net(seed: int = 0) -> MixtureNet:
+    torch.manual_seed(seed)
+    return MixtureNet(FORM)
+
+
+def test_float_and_integer_networks_agree() -> None:
+    """Training sees the network that codes: outputs differ by rounding at the very end only."""
+    values = pack(
+        textured((4, 40, 40)), choose_packing("uint16", *histogram(textured((4, 40, 40))))
+    )
+    voxels = np.argwhere(np.ones(values.shape, bool))
+    samples = sample_slab(values, 0, int(values.max()) + 1, voxels, FORM.neighbourhood)
+    net = small_net()
+    with torch.no_grad():
+        net.linear += 0.1
+        outputs = net(samples.q).numpy()
+    integers = net.integers().forward(samples.q.numpy().astype(np.int64))
+    unit = np.repeat([256.0, 4096.0, 256.0], 3)
+    difference = np.abs(integers / unit - outputs)
+    assert difference.mean() < 0.005
+    # a tie may round one activation the other way: 1/16 of it times a weight of the head
+    assert difference.max() < 0.1
+
+
+def test_integers_and_back() -> None:
+    network = small_net().integers()
+    net = small_net(1)
+    net.load(network)
+    again = net.integers()
+    for mine, theirs in zip(
+        (*network.hidden, network.head), (*again.hidden, again.head), strict=True
+    ):
+        assert np.array_equal(mine.weight, theirs.weight)
+        assert np.array_equal(mine.bias, theirs.bias)
+        assert np.array_equal(mine.shift, theirs.shift)
+    assert np.array_equal(network.linear, again.linear)
+
+
+def test_code_length_is_what_coding_takes() -> None:
+    """Mean bits of the loss, against the bytes of the slab: within 1 % and the header."""
+    voxels = textured((6, 64, 64))
+    model = Model(small_net().integers(), None)
+    packing = choose_packing("uint16", *histogram(voxels))
+    values = pack(voxels, packing)
+    everything = np.argwhere(np.ones(values.shape, bool))
+    samples = sample_slab(
+        values, int(values[0, 0, 0]), packing.count, everything, FORM.neighbourhood
+    )
+    net = small_net(3)
+    net.load(model.network)
+    expected = mean_bits(net, samples) * len(samples) / 8
+    assert len(encode_slab(voxels, model)) == pytest.approx(expected + 72, rel=0.01)
+
+
+def test_fitting_pays() -> None:
+    voxels = textured((12, 96, 96))
+    base = base_model("default")
+    fitted = fit_model(voxels, "default")
+    assert fitted.base_digest == base.digest or fitted.base_digest == base.base_digest
+    before = len(encode_slab(voxels, base))
+    after = len(encode_slab(voxels, fitted)) + len(fitted.to_bytes())
+    assert after < 0.98 * before
+    assert np.array_equal(decode_slab(encode_slab(voxels, fitted), fitted), voxels)
+    assert Model.from_bytes(fitted.to_bytes()) == fitted
+
+
+def test_fitting_is_repeatable_and_reads_windows_only() -> None:
+    class Watched:
+        """A volume that counts what is read of it at once."""
+
+        def __init__(self, array: np.ndarray) -> None:
+            self.array, self.most = array, 0
+            self.shape, self.dtype = array.shape, array.dtype
+
+        def __getitem__(self, key: slice) -> np.ndarray:
+            part = self.array[key]
+            self.most = max(self.most, len(part))
+            return part
+
+    voxels = textured((60, 32, 32))
+    watched = Watched(voxels)
+    assert fit_model(watched, "default") == fit_model(voxels, "default")
+    assert watched.most <= 8
+
+
+def test_small_and_flat_series_keep_the_base() -> None:
+    assert fit_model(textured((2, 20, 20)), "default") == base_model("default")
+    assert fit_model(np.zeros((30, 64, 64), np.int16), "max") == base_model("max")
+    assert fit_model(textured((12, 96, 96)), "fast") == base_model("fast")
+
+
+def test_sample_share_leaves_flat_voxels_out() -> None:
+    voxels = textured((8, 64, 64))
+    voxels[:, :32] = 0
+    _, share = draw_samples(voxels, base_model("default"), 20_000)
+    assert 0.45 < share < 0.62
+
+
+def test_training_learns() -> None:
+    """A base model trained for seconds on two volumes beats its random start by bits."""
+    volumes = [(f"v{i}", textured((6, 64, 64), i)) for i in range(2)]
+    start = train_base(volumes, FORM, BaseRun(8_000, Recipe(1, 512, rate=1e-6)))
+    trained = train_base(volumes, FORM, BaseRun(8_000, Recipe(150, 512, rate=5e-3)))
+    for name in trained.bits:
+        assert trained.bits[name] < start.bits[name] - 0.3
+    assert trained.voxels > 10_000
+    went_on = train_base(
+        volumes, FORM, BaseRun(8_000, Recipe(1, 512, rate=1e-6)), start=trained.network
+    )
+    assert went_on.bits["v0"] == pytest.approx(trained.bits["v0"], abs=0.02)
+
+
+def test_rates_rise_and_fall() -> None:
+    recipe = Recipe(steps=100, rate=1e-2, warm=0.2)
+    rates = [one_cycle(recipe, step) for step in range(100)]
+    assert max(rates) == pytest.approx(1e-2, rel=0.02)
+    assert rates.index(max(rates)) in range(18, 23)
+    assert rates[0] < 1e-3
+    assert rates[-1] < 1e-4
+
+
+def test_progress_is_told() -> None:
+    values = pack(
+        textured((4, 40, 40)), choose_packing("uint16", *histogram(textured((4, 40, 40))))
+    )
+    voxels = np.argwhere(np.ones(values.shape, bool))
+    samples = sample_slab(values, 0, int(values.max()) + 1, voxels, FORM.neighbourhood)
+    seen: list[tuple[int, float]] = []
+    optimise(small_net(), samples, Recipe(60, 128), progress=lambda s, loss: seen.append((s, loss)))
+    assert [step for step, _ in seen] == [50, 60]
