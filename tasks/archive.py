@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ __all__ = [
     "seal_series",
     "slabs_are_there",
 ]
+
+log = logging.getLogger("medzip.tasks")
 
 HOUR = 3600.0
 
@@ -64,7 +67,16 @@ def encode_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | Non
 
 
 def _encode(batch: SlabBatch) -> tuple[SlabRecord, ...]:
-    return tuple(steps.encode(batch.staged, volume, slab) for volume, slab in batch.slabs)
+    records = tuple(steps.encode(batch.staged, volume, slab) for volume, slab in batch.slabs)
+    log.info(
+        "%s: %d slabs, %d voxels, %d -> %d bytes",
+        batch.name,
+        len(records),
+        sum(record.voxels for record in records),
+        sum(record.raw_bytes for record in records),
+        sum(record.encoded_bytes for record in records),
+    )
+    return records
 
 
 @task(

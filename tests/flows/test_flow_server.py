@@ -1,0 +1,148 @@
+"""The deployments on a real Prefect server with a real worker, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.demo import differences
+from medzip.archive import restore, verify
+
+ROOT = Path(__file__).parents[2]
+
+
+def prefect(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "prefect", *arguments]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Site:
+    """A Prefect server with a work pool, the commands of prefect.yaml, and a worker."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        port = free_port()
+        self.api = f"http://127.0.0.1:{port}/api"
+        # of the server and its worker, and the checkout: nothing else is set, as on a new machine
+        self.environment = {
+            **environment,
+            "PREFECT_API_URL": self.api,
+            "PREFECT_UI_ENABLED": "false",
+            "MEDZIP_HOME": str(ROOT),
+        }
+        self.log = folder / "log"
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._start("server", "start", "--host", "127.0.0.1", "--port", str(port))
+        deadline = time.monotonic() + 90
+        while not self._healthy():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.2)
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.api}/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def _start(self, *arguments: str) -> None:
+        with self.log.open("ab") as output:
+            process = subprocess.Popen(
+                prefect(*arguments),
+                cwd=self.log.parent,  # not the checkout: the pull step has to find it
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self._processes.append(process)
+
+    def worker(self) -> None:
+        self._start("worker", "start", "--pool", "medzip", "--limit", "1")
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            prefect(*arguments),
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, f"{said}\n{self.log.read_text()[-20_000:]}"
+        return said
+
+    def read(self, what: str) -> list[dict[str, Any]]:
+        request = urllib.request.Request(
+            f"{self.api}/{what}/filter", b"{}", {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            found: list[dict[str, Any]] = json.load(answer)
+            return found
+
+    def stop(self) -> None:
+        for process in reversed(self._processes):
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+@pytest.fixture
+def site(tmp_path: Path, environment: dict[str, str]):
+    site = Site(tmp_path, environment)
+    yield site
+    site.stop()
+
+
+def test_deployments_run_on_a_server_with_a_worker(
+    site: Site, cohort: Path, tmp_path: Path
+) -> None:
+    site.run("work-pool", "create", "medzip", "--type", "process")
+    site.run("--no-prompt", "deploy", "--all")
+    deployments = {deployment["name"]: deployment for deployment in site.read("deployments")}
+    assert deployments.keys() == {"on-demand", "nightly"}
+    strategies = {
+        name: (
+            deployment["global_concurrency_limit"]["limit"],
+            deployment["concurrency_options"]["collision_strategy"],
+        )
+        for name, deployment in deployments.items()
+    }
+    assert strategies == {"on-demand": (1, "ENQUEUE"), "nightly": (1, "CANCEL_NEW")}
+    assert [s["active"] for s in deployments["nightly"]["schedules"]] == [False]
+
+    site.worker()
+    archive = tmp_path / "archive"
+    site.run(
+        *("deployment", "run", "medzip-archive/on-demand"),
+        *("--param", f"source={cohort}", "--param", f"archive={archive}"),
+        *("--param", "profile=fast", "--watch", "--watch-timeout", "200"),
+    )
+
+    (flow_run,) = site.read("flow_runs")
+    assert flow_run["state_type"] == "COMPLETED"
+    assert {run["state_type"] for run in site.read("task_runs")} == {"COMPLETED"}
+    assert {"medzip-progress", "medzip-objects"} <= {a["key"] for a in site.read("artifacts")}
+    assert (tmp_path / "archive-report" / "report.html").exists()
+    assert verify(archive).ok
+    restore(archive, tmp_path / "restored")
+    assert differences(cohort, tmp_path / "restored") == []
