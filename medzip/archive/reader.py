@@ -93,6 +93,8 @@ class ObjectReader:
                 for _ in pieces:
                     pass
             envelope.finish()
+            while source.read(CHUNK):  # to the end, where zipfile checks the entry's CRC
+                pass
 
     def model(self, volume: int) -> Model:
         """Model of a volume, from the configuration of its codec."""

@@ -114,7 +114,7 @@ def _arrange(files: Sequence[tuple[FileEntry, Header]]) -> tuple[list[_Slice], s
     try:
         normal = get_normal_vector(orientation)
         distance = np.round(np.asarray(positions) @ normal / _SAME_PLACE_MM)
-        if not np.isfinite(distance).all():
+        if not np.isfinite(distance).all() or not 0.5 < float(normal @ normal) < 2:
             return slices, "unknown"
         geometry = _geometry(positions, orientation)
     except (TypeError, ValueError):  # directions that are no directions

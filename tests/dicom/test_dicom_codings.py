@@ -1,0 +1,179 @@
+"""Every arrow has its inverse: bytes and voxels, envelope and frame, segment and samples."""
+
+from __future__ import annotations
+
+import io
+
+import imagecodecs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from medzip.dicom.encapsulated import single_fragments
+from medzip.dicom.envelope import EnvelopeReader, EnvelopeWriter
+from medzip.dicom.jpeg_lossless import (
+    ScanHeader,
+    decode_segment,
+    encode_segment,
+    find_segment,
+    parse_header,
+)
+from medzip.dicom.recode import reproduce
+from medzip.dicom.volume import CODINGS, bytes_of, coding_of, voxels_of
+from medzip.errors import CorruptStreamError, UnsupportedVoxelsError
+
+JPEG_SV1 = "1.2.840.10008.1.2.4.70"
+# A table with a code for every category: 2 of 2 bits, 15 of 6 bits.
+LENGTHS = bytes([0, 2, 0, 0, 0, 15, *([0] * 10)])
+SYMBOLS = bytes([3, 4, 0, 1, 2, *range(5, 17)])
+
+
+@given(
+    data=st.binary(min_size=24, max_size=24),
+    dtype=st.sampled_from(["uint8", "int8", "uint16", "int16"]),
+    coding=st.sampled_from(["little", "big"]),
+)
+def test_words(data: bytes, dtype: str, coding: str) -> None:
+    shape = (2, 3, 4 // np.dtype(dtype).itemsize)
+    voxels = voxels_of(data, b"", shape, dtype, coding)
+    assert voxels.shape == shape
+    assert voxels.dtype == dtype
+    assert voxels.dtype.isnative
+    assert bytes_of(voxels, b"", coding) == data
+    if coding == "big" and dtype == "int16":
+        assert voxels.flat[0] == int.from_bytes(data[:2], "big", signed=True)
+
+
+def test_unknown_codings_are_refused() -> None:
+    assert set(CODINGS) == {"little", "big", "jpeg-lossless-0", "jpeg-lossless-1"}
+    with pytest.raises(UnsupportedVoxelsError, match="update medzip"):
+        coding_of("new")
+
+
+@given(parts=st.lists(st.binary(max_size=200), max_size=20), repeat=st.integers(1, 50))
+def test_envelope(parts: list[bytes], repeat: int) -> None:
+    parts = parts * repeat
+    target = io.BytesIO()
+    with EnvelopeWriter(target, sum(map(len, parts))) as writer:
+        for part in parts:
+            writer.write(part)
+    reader = EnvelopeReader(io.BytesIO(target.getvalue()))
+    assert [reader.read(len(part)) for part in parts] == parts
+    reader.finish()
+
+
+def test_envelope_reaches_far_back() -> None:
+    block = np.random.default_rng(0).bytes(40 << 20)
+    target = io.BytesIO()
+    with EnvelopeWriter(target, 2 * len(block)) as writer:
+        writer.write(block)
+        writer.write(block)
+    assert len(target.getvalue()) < 1.01 * len(block)
+
+
+def test_broken_envelopes_are_noticed() -> None:
+    target = io.BytesIO()
+    with EnvelopeWriter(target, 1000) as writer:
+        writer.write(bytes(range(250)) * 4)
+    frame = target.getvalue()
+    for cut in (0, 3, len(frame) // 2):
+        with pytest.raises(CorruptStreamError):
+            EnvelopeReader(io.BytesIO(frame[:cut])).read(1000)
+    reader = EnvelopeReader(io.BytesIO(frame[:-1] + bytes([frame[-1] ^ 1])))
+    with pytest.raises(CorruptStreamError):
+        reader.read(1001)
+    reader = EnvelopeReader(io.BytesIO(frame))
+    reader.read(999)
+    with pytest.raises(CorruptStreamError, match="got more bytes"):
+        reader.finish()
+    with pytest.raises(CorruptStreamError):
+        EnvelopeReader(io.BytesIO(b"\0" * 30)).read(1)
+
+
+@given(
+    samples=hnp.arrays(np.uint16, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12)),
+    predictor=st.integers(1, 7),
+    restart=st.sampled_from([0, 1, 2, 3]),
+    fill=st.sampled_from([0, 1]),
+)
+def test_lossless_jpeg_segments(
+    samples: np.ndarray, predictor: int, restart: int, fill: int
+) -> None:
+    rows, columns = samples.shape
+    header = ScanHeader(rows, columns, 16, predictor, restart, LENGTHS, SYMBOLS)
+    data = encode_segment(samples, header, fill)
+    assert np.array_equal(decode_segment(data, header), samples)
+
+
+@given(data=st.binary(max_size=200))
+def test_broken_segments_never_crash(data: bytes) -> None:
+    header = ScanHeader(5, 7, 12, 1, 2, LENGTHS, SYMBOLS)
+    try:
+        samples = decode_segment(data, header)
+    except CorruptStreamError:
+        return
+    assert samples.shape == (5, 7)
+
+
+def test_tables_without_the_code_are_refused() -> None:
+    header = ScanHeader(1, 2, 16, 1, 0, bytes([1, *([0] * 15)]), bytes([0]))
+    with pytest.raises(CorruptStreamError, match="no code for"):
+        encode_segment(np.array([[0, 9]], np.uint16), header, 1)
+    wrong = ScanHeader(1, 2, 16, 1, 0, bytes([3, *([0] * 15)]), bytes([0, 1, 2]))
+    with pytest.raises(CorruptStreamError, match="Huffman"):
+        encode_segment(np.array([[0, 9]], np.uint16), wrong, 1)
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_codestreams_of_another_encoder_come_back(bits: int) -> None:
+    rng = np.random.default_rng(0)
+    image = (rng.normal(0, 20, (40, 56)).cumsum(0) + 1500).clip(0, 4095).astype(np.uint16)
+    stream = imagecodecs.ljpeg_encode(image, bitspersample=bits)
+    start, end = find_segment(stream)
+    header = parse_header(stream[:start])
+    assert (header.rows, header.columns, header.precision) == (40, 56, bits)
+    assert np.array_equal(decode_segment(stream[start:end], header), image)
+    found = reproduce(stream + b"\0", JPEG_SV1, (40, 56), "uint16")
+    assert found is not None
+    assert found[:2] == (start, end)
+    # Of another size than the tags say, or not what the syntax says: kept whole.
+    assert reproduce(stream, JPEG_SV1, (40, 57), "uint16") is None
+    assert reproduce(stream, "1.2.840.10008.1.2.4.90", (40, 56), "uint16") is None
+    assert reproduce(stream[:50], JPEG_SV1, (40, 56), "uint16") is None
+    assert reproduce(b"", JPEG_SV1, (40, 56), "uint16") is None
+
+
+@given(st.binary(max_size=120))
+def test_headers_of_anything(data: bytes) -> None:
+    for header in (data, b"\xff\xd8" + data, b"\xff\xd8\xff\xc4" + data):
+        with pytest.raises(CorruptStreamError):
+            parse_header(header)
+
+
+def test_signed_samples_of_fewer_bits() -> None:
+    image = np.array([[0, 1, 4095, 4094], [2048, 2047, 7, 4090]], np.uint16)
+    stream = imagecodecs.ljpeg_encode(image, bitspersample=12)
+    found = reproduce(stream, JPEG_SV1, (2, 4), "int16")
+    assert found is not None
+    start, end, coding, header = found
+    front = stream[start - header : start]
+    voxels = voxels_of(stream[start:end], front, (1, 2, 4), "int16", coding)
+    assert voxels[0].tolist() == [[0, 1, -1, -2], [-2048, 2047, 7, -6]]
+    assert bytes_of(voxels, front, coding) == stream[start:end]
+
+
+def test_fragments() -> None:
+    def item(data: bytes, tag: int = 0xE000) -> bytes:
+        return b"\xfe\xff" + tag.to_bytes(2, "little") + len(data).to_bytes(4, "little") + data
+
+    end = item(b"", 0xE0DD)
+    two = item(b"") + item(b"first!") + item(b"second") + end
+    file = io.BytesIO(b"head" + two + b"rest")
+    assert single_fragments(file, 4, len(two) + 8, 2) == [(20, 6), (34, 6)]
+    assert single_fragments(file, 4, len(two) + 8, 1) is None
+    assert single_fragments(file, 4, len(two) + 8, 3) is None
+    for cut in range(4, len(two) + 4):
+        assert single_fragments(io.BytesIO(file.getvalue()[:cut]), 4, cut, 2) is None
+    assert single_fragments(io.BytesIO(b"\0" * 40), 0, 40, 2) is None
