@@ -26,6 +26,7 @@ __all__ = [
     "encode_bit",
     "encode_step",
     "fresh_bits",
+    "guess_logits",
 ]
 
 SAME = 0
@@ -126,58 +127,70 @@ def _part(offset, slope, intercept, table):
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _below(v, c, count, centre, weight, slope, intercept, table):
-    """C(v): the cumulative count below packed value v, for column c."""
+def _below(offset, centre, count, w0, w1, w2, s0, s1, s2, i0, i1, i2, table):
+    """C(centre + offset): the cumulative count below a packed value."""
+    v = centre + offset
     if v <= 0:
         return np.int64(0)
     if v >= count:
         return _FULL
-    offset = v - np.int64(centre[c])
     mass = (
-        weight[0, c] * _part(offset, slope[0, c], intercept[0, c], table)
-        + weight[1, c] * _part(offset, slope[1, c], intercept[1, c], table)
-        + weight[2, c] * _part(offset, slope[2, c], intercept[2, c], table)
+        w0 * _part(offset, s0, i0, table)
+        + w1 * _part(offset, s1, i1, table)
+        + w2 * _part(offset, s2, i2, table)
     )
     return v + (((_FULL - count) * mass) >> 38)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _find(target, c, count, centre, weight, slope, intercept, table):
-    """The value v with C(v) <= target < C(v + 1), and both counts.
+def _interval(value, c, count, centre, weight, slope, intercept, table):
+    """C(value) and C(value + 1) for column c."""
+    middle = np.int64(centre[c])
+    w0, w1, w2 = np.int64(weight[0, c]), np.int64(weight[1, c]), np.int64(weight[2, c])
+    s0, s1, s2 = slope[0, c], slope[1, c], slope[2, c]
+    i0, i1, i2 = intercept[0, c], intercept[1, c], intercept[2, c]
+    offset = value - middle
+    left = _below(offset, middle, count, w0, w1, w2, s0, s1, s2, i0, i1, i2, table)
+    right = _below(offset + 1, middle, count, w0, w1, w2, s0, s1, s2, i0, i1, i2, table)
+    return left, right
 
-    Guesses follow the density and may be made in floating point: only the integer comparisons
-    decide, so the result does not depend on how a guess is rounded.
+
+@numba.njit(cache=True, nogil=True)
+def _find(target, c, count, centre, weight, slope, intercept, table, logits):
+    """The value v with C(v) <= target < C(v + 1), and both counts: the inverse of `_interval`.
+
+    Guesses are made in floating point: first where one logistic with the mixture's mean density
+    would have the target (a table of logits times 2^32), then along the density. Only integer
+    comparisons decide, so the result does not depend on how a guess is rounded: 2.7 evaluations of
+    C on a chest CT, of which two are needed to prove any answer.
     """
-    low = np.int64(0)
+    middle = np.int64(centre[c])
+    w0, w1, w2 = np.int64(weight[0, c]), np.int64(weight[1, c]), np.int64(weight[2, c])
+    s0, s1, s2 = slope[0, c], slope[1, c], slope[2, c]
+    i0, i1, i2 = intercept[0, c], intercept[1, c], intercept[2, c]
+    low = -middle
     low_count = np.int64(0)
-    high = np.int64(count)
+    high = count - middle
     high_count = _FULL
-    # the component with the largest weight, as if it stood alone
-    k = 0
-    if weight[1, c] > weight[k, c]:
-        k = 1
-    if weight[2, c] > weight[k, c]:
-        k = 2
-    share = (np.float64(target) + 0.5) / 16777216.0
-    logit = np.log(share / (1.0 - share))
-    guess = np.int64(
-        np.floor((logit * 4294967296.0 - np.float64(intercept[k, c])) / np.float64(slope[k, c]))
-    ) + np.int64(centre[c])
+    lean = w0 * np.float64(i0) + w1 * np.float64(i1) + w2 * np.float64(i2)
+    steep = w0 * np.float64(s0) + w1 * np.float64(s1) + w2 * np.float64(s2)
+    first = (16384.0 * logits[target >> 14] - lean) / max(steep, 1.0)
+    guess = np.int64(min(max(np.floor(first), -65536.0), 65536.0))
     for turn in range(64):
         if turn > 6:
             guess = (low + high) >> 1
         guess = min(max(guess, low), high - 1)
         at = low_count
         if guess > low:
-            at = _below(guess, c, count, centre, weight, slope, intercept, table)
+            at = _below(guess, middle, count, w0, w1, w2, s0, s1, s2, i0, i1, i2, table)
         if at > target:
             high = guess
             high_count = at
             if high - low == 1:
-                return low, low_count, high_count
-            before = _below(guess - 1, c, count, centre, weight, slope, intercept, table)
+                break
+            before = _below(guess - 1, middle, count, w0, w1, w2, s0, s1, s2, i0, i1, i2, table)
             if before <= target:
-                return guess - 1, before, at
+                return guess - 1 + middle, before, at
             high = guess - 1
             high_count = before
             guess = high - 1 - np.int64(np.float64(before - target) / np.float64(at - before))
@@ -186,13 +199,19 @@ def _find(target, c, count, centre, weight, slope, intercept, table):
             low_count = at
             after = high_count
             if guess + 1 < high:
-                after = _below(guess + 1, c, count, centre, weight, slope, intercept, table)
+                after = _below(guess + 1, middle, count, w0, w1, w2, s0, s1, s2, i0, i1, i2, table)
             if after > target:
-                return guess, at, after
+                return guess + middle, at, after
             low = guess + 1
             low_count = after
             guess = low + np.int64(np.float64(target - after) / np.float64(after - at))
-    return low, low_count, high_count
+    return low + middle, low_count, high_count
+
+
+def guess_logits() -> np.ndarray:
+    """log(p / (1 - p)) * 2^32 at the middle of 1024 equal bins of p; float64, for `_find`."""
+    p = (np.arange(1024) + 0.5) / 1024
+    return np.log(p / (1 - p)) * 2.0**32
 
 
 @numba.njit(cache=True, nogil=True)
@@ -260,8 +279,7 @@ def encode_step(
                     )
             else:
                 c = c0 + i
-                left = _below(value, c, limit, centre, weight, slope, intercept, table)
-                right = _below(value + 1, c, limit, centre, weight, slope, intercept, table)
+                left, right = _interval(value, c, limit, centre, weight, slope, intercept, table)
                 position = encode(state[b], words[b], position, left, right - left)
         positions[b] = position
 
@@ -288,10 +306,11 @@ def decode_step(
     positions,
     shape,
     wy,
+    logits,
 ):
     """Decode one step of every slab into the store, with the margins it fills.
 
-    Parameters are those of `encode_step`, then `shape` and `wy` of the layout. Raises nothing: a
+    Parameters are those of `encode_step`, then `shape` and `wy` of the layout and `guess_logits`. Raises nothing: a
     corrupt stream gives wrong values, and the slab's checksum tells.
     """
     depth, height, width = shape
@@ -321,7 +340,7 @@ def decode_step(
             else:
                 target = min(quantile(state[b]), _FULL - 1)
                 value, left, right = _find(
-                    target, c0 + i, limit, centre, weight, slope, intercept, table
+                    target, c0 + i, limit, centre, weight, slope, intercept, table, logits
                 )
                 position = consume(state[b], words[b], position, left, right - left)
             row[i] = np.uint16(value)

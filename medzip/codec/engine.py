@@ -78,6 +78,7 @@ class Engine:
         self._px, self._py = position(width), position(height)
         self._log_table, self._exp_table = log2_table(), exp2_table()
         self._table = logistic_table()
+        self._logits = coder.guess_logits()
         self._log_offset = int(log2_fixed(np.array(4 * self._total))) + LOG_CENTRE
         self._products = [
             Product(layer.weight.astype(np.int8), (2 if number == 0 else 1) * capacity, exact_int8)
@@ -197,6 +198,7 @@ class Engine:
                 positions,
                 self.layout.shape,
                 self.layout.wy,
+                self._logits,
             )
         out = []
         for b in range(slabs):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydicom.uid import JPEGLossless, JPEGLosslessSV1
+from pydicom.uid import JPEGLossless, JPEGLosslessSV1, JPEGLSLossless
 
 from medzip.dicom.jpeg_lossless import find_segment
 from medzip.dicom.volume import bytes_of, voxels_of
@@ -22,6 +22,12 @@ __all__ = ["Recoding", "reproduce"]
 
 Recoding = tuple[int, int, str, int]
 """Start and end of the span in the frame, coding, and bytes of header in front of the span."""
+
+_CODINGS: dict[str, tuple[str, ...]] = {
+    JPEGLossless: ("jpeg-lossless-1", "jpeg-lossless-0"),
+    JPEGLosslessSV1: ("jpeg-lossless-1", "jpeg-lossless-0"),
+    JPEGLSLossless: ("jpeg-ls",),
+}
 
 
 def reproduce(frame: bytes, syntax: str, shape: tuple[int, int], dtype: str) -> Recoding | None:
@@ -56,10 +62,12 @@ def reproduce(frame: bytes, syntax: str, shape: tuple[int, int], dtype: str) -> 
 
 def _candidates(frame: bytes, syntax: str) -> Iterator[Recoding]:
     """Spans and codings to try for a transfer syntax."""
-    if syntax in (JPEGLossless, JPEGLosslessSV1):
-        try:
-            start, end = find_segment(frame)
-        except MedZipError:
-            return
-        yield start, end, "jpeg-lossless-1", start
-        yield start, end, "jpeg-lossless-0", start
+    codings = _CODINGS.get(syntax, ())
+    if not codings:
+        return
+    try:
+        start, end = find_segment(frame)
+    except MedZipError:
+        return
+    for coding in codings:
+        yield start, end, coding, start

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from medzip.dicom.jpeg_lossless import decode_segment, encode_segment, parse_header
+from medzip.dicom import jpeg_lossless, jpeg_ls
 from medzip.errors import UnsupportedVoxelsError
 
 if TYPE_CHECKING:
@@ -65,25 +65,51 @@ def _jpeg_lossless(fill: int) -> Coding:
     def decode(
         data: bytes, header: bytes, shape: tuple[int, int, int], dtype: str
     ) -> NDArray[np.generic]:
-        scan = parse_header(header)
-        samples = decode_segment(data, scan)
-        # Signed words of fewer bits come without their sign's upper bits; give them back, it makes
-        # neighbours alike.
-        unused = 16 - scan.precision
-        if dtype.startswith("int") and 0 < unused < 16:
-            samples = ((samples << unused).view(np.int16) >> unused).view(np.uint16)
-        return (
-            samples.view(np.int16 if dtype == "int16" else np.uint16).astype(dtype).reshape(shape)
-        )
+        scan = jpeg_lossless.parse_header(header)
+        samples = jpeg_lossless.decode_segment(data, scan)
+        return _words_of(samples, scan.precision, dtype).reshape(shape)
 
     def encode(voxels: NDArray[np.generic], header: bytes) -> bytes:
-        scan = parse_header(header)
-        samples = voxels[0].astype(np.int32).astype(np.uint16)
-        if voxels.dtype.kind == "i" and scan.precision < 16:
-            samples &= np.uint16((1 << scan.precision) - 1)
-        return encode_segment(samples, scan, fill)
+        scan = jpeg_lossless.parse_header(header)
+        return jpeg_lossless.encode_segment(_samples_of(voxels[0], scan.precision), scan, fill)
 
     return Coding(decode, encode, per_frame=True)
+
+
+def _jpeg_ls() -> Coding:
+    """Entropy-coded segment of a JPEG-LS frame, behind its header (PS3.5 A.4.3)."""
+
+    def decode(
+        data: bytes, header: bytes, shape: tuple[int, int, int], dtype: str
+    ) -> NDArray[np.generic]:
+        samples = jpeg_ls.decode_segment(data, header, shape[1:])
+        return _words_of(samples, jpeg_ls.precision_of(header), dtype).reshape(shape)
+
+    def encode(voxels: NDArray[np.generic], header: bytes) -> bytes:
+        return jpeg_ls.encode_segment(_samples_of(voxels[0], jpeg_ls.precision_of(header)), header)
+
+    return Coding(decode, encode, per_frame=True)
+
+
+def _words_of(samples: NDArray[np.uint16], precision: int, dtype: str) -> NDArray[np.generic]:
+    """Samples of a codestream as stored words.
+
+    Signed words of fewer bits come without the upper bits of their sign; with them neighbours are
+    alike.
+    """
+    words: NDArray[np.generic] = samples
+    if dtype.startswith("int"):
+        unused = max(0, 16 - precision)
+        words = (samples << unused).view(np.int16) >> unused
+    return words.astype(dtype)
+
+
+def _samples_of(words: NDArray[np.generic], precision: int) -> NDArray[np.uint16]:
+    """Stored words as samples of a codestream: the inverse of :func:`_words_of`."""
+    samples = words.astype(np.int32).astype(np.uint16)
+    if words.dtype.kind == "i" and precision < 16:
+        samples &= np.uint16((1 << precision) - 1)
+    return samples
 
 
 CODINGS: dict[str, Coding] = {
@@ -91,6 +117,7 @@ CODINGS: dict[str, Coding] = {
     "big": _words(">"),
     "jpeg-lossless-1": _jpeg_lossless(1),
     "jpeg-lossless-0": _jpeg_lossless(0),
+    "jpeg-ls": _jpeg_ls(),
 }
 """How frames may lie in a file; the names are part of the archive format."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import imagecodecs
+import jpeg_ls
 import numpy as np
 import pytest
 from hypothesis import given
@@ -25,6 +26,7 @@ from medzip.dicom.volume import CODINGS, bytes_of, coding_of, voxels_of
 from medzip.errors import CorruptStreamError, UnsupportedVoxelsError
 
 JPEG_SV1 = "1.2.840.10008.1.2.4.70"
+JPEG_LS = "1.2.840.10008.1.2.4.80"
 # A table with a code for every category: 2 of 2 bits, 15 of 6 bits.
 LENGTHS = bytes([0, 2, 0, 0, 0, 15, *([0] * 10)])
 SYMBOLS = bytes([3, 4, 0, 1, 2, *range(5, 17)])
@@ -47,7 +49,7 @@ def test_words(data: bytes, dtype: str, coding: str) -> None:
 
 
 def test_unknown_codings_are_refused() -> None:
-    assert set(CODINGS) == {"little", "big", "jpeg-lossless-0", "jpeg-lossless-1"}
+    assert set(CODINGS) == {"little", "big", "jpeg-lossless-0", "jpeg-lossless-1", "jpeg-ls"}
     with pytest.raises(UnsupportedVoxelsError, match="update medzip"):
         coding_of("new")
 
@@ -143,6 +145,40 @@ def test_codestreams_of_another_encoder_come_back(bits: int) -> None:
     assert reproduce(stream, "1.2.840.10008.1.2.4.90", (40, 56), "uint16") is None
     assert reproduce(stream[:50], JPEG_SV1, (40, 56), "uint16") is None
     assert reproduce(b"", JPEG_SV1, (40, 56), "uint16") is None
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("signed", [False, True])
+def test_jpeg_ls_of_another_encoder_comes_back(bits: int, signed: bool) -> None:
+    rng = np.random.default_rng(0)
+    image = (rng.normal(0, 5, (40, 56)).cumsum(0) + 100).clip(0, (1 << bits) - 1)
+    image = image.astype(np.uint8 if bits == 8 else np.uint16)
+    stream = bytes(
+        jpeg_ls.encode_pixel_data(
+            image.tobytes(), rows=40, columns=56, samples_per_pixel=1, bits_stored=bits
+        )
+    )
+    dtype = f"{'' if signed else 'u'}int{8 if bits == 8 else 16}"
+    found = reproduce(stream, JPEG_LS, (40, 56), dtype)
+    assert found is not None
+    start, end, coding, _header = found
+    assert coding == "jpeg-ls"
+    voxels = voxels_of(stream[start:end], stream[:start], (1, 40, 56), dtype, coding)
+    assert np.array_equal(voxels[0].astype(np.uint16) & ((1 << bits) - 1), image)
+    assert bytes_of(voxels, stream[:start], coding) == stream[start:end]
+    near = bytes(
+        jpeg_ls.encode_pixel_data(
+            image.tobytes(),
+            rows=40,
+            columns=56,
+            samples_per_pixel=1,
+            bits_stored=bits,
+            lossy_error=2,
+        )
+    )
+    for other in (near, stream[:40], stream[:-40] + stream[-2:], b"\xff\xd8" + bytes(50)):
+        assert reproduce(other, JPEG_LS, (40, 56), dtype) is None
+    assert reproduce(stream, JPEG_LS, (56, 41), dtype) is None
 
 
 @given(st.binary(max_size=120))
