@@ -38,12 +38,13 @@ def train(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     seed: Annotated[int, typer.Option(help="Of weights and sample.")] = 0,
 ) -> None:
-    """Train a base model and write config.json, model.safetensors, training.json."""
+    """Train a base model: config.json, model.safetensors, training.json, MODEL_CARD.md."""
     import torch
 
-    from medzip.codec.model import read_network, write_network
+    from medzip.codec.model import network_digest, read_network, write_network
     from medzip.evaluation.sources import find_volumes
     from medzip.training.base import ARCHITECTURES, BaseRun, train_base
+    from medzip.training.card import model_card
     from medzip.training.optimise import Recipe
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -51,6 +52,7 @@ def train(
         raise typer.BadParameter(f"expected one of {', '.join(ARCHITECTURES)}, got {form}")
     torch.set_num_threads(threads)
     volumes = find_volumes(corpus)
+    first = None if start is None else read_network(start)
     console = Console(stderr=True)
     columns = (
         TextColumn("step {task.completed} of {task.total}"),
@@ -64,7 +66,7 @@ def train(
             ((volume.name, volume.load()) for volume in volumes),
             ARCHITECTURES[form],
             BaseRun(per_volume, Recipe(steps, batch, rate=rate, seed=seed), device, seed),
-            start=None if start is None else read_network(start),
+            start=first,
             progress=lambda step, loss: bar.update(task, completed=step, loss=loss),
         )
     destination.mkdir(parents=True, exist_ok=True)
@@ -77,6 +79,7 @@ def train(
         "rate": rate,
         "per_volume": per_volume,
         "seed": seed,
+        "start": None if first is None else network_digest(first),
         "voxels": trained.voxels,
         "seconds": round(trained.seconds),
         "device": device,
@@ -88,6 +91,14 @@ def train(
     }
     text = json.dumps(about, indent=1, sort_keys=True)
     (destination / "training.json").write_text(text + "\n")
+    form_of = trained.network.architecture
+    card = model_card(
+        about,
+        network_digest(trained.network),
+        len(form_of.neighbourhood),
+        " x ".join(map(str, form_of.hidden)),
+    )
+    (destination / "MODEL_CARD.md").write_text(card)
     mean = sum(trained.bits.values()) / len(trained.bits)
     Console().print(f"{mean:.4f} bits a voxel outside flat contexts, mean of {len(trained.bits)}")
 

@@ -310,8 +310,8 @@ def decode_step(
 ):
     """Decode one step of every slab into the store, with the margins it fills.
 
-    Parameters are those of `encode_step`, then `shape` and `wy` of the layout and `guess_logits`. Raises nothing: a
-    corrupt stream gives wrong values, and the slab's checksum tells.
+    Parameters are those of `encode_step`, then `shape` and `wy` of the layout and `guess_logits`.
+    Raises nothing: a corrupt stream gives wrong values, and the slab's checksum tells.
     """
     depth, height, width = shape
     for number in range(count):

@@ -29,7 +29,14 @@ from medzip.errors import CorruptStreamError, ModelError
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-__all__ = ["Model", "base_model", "read_network", "shipped_models", "write_network"]
+__all__ = [
+    "Model",
+    "base_model",
+    "network_digest",
+    "read_network",
+    "shipped_models",
+    "write_network",
+]
 
 MAGIC = b"MZM\0"
 BASE, FITTED, WHOLE = range(3)

@@ -1,0 +1,65 @@
+"""The card a model carries: what it is, what it learned from, under which licences, figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["model_card"]
+
+_TEXT = """\
+---
+license: apache-2.0
+tags: [lossless-compression, ct, mr, integer-network]
+---
+# MedZip base model, form "{form}"
+
+A small integer network that predicts the distribution of a voxel of a CT or MR volume from its causal
+3D neighbourhood ({neighbours} voxels, hidden layers {hidden}). It is part of the MedZip codec: streams
+refer to it by its digest and decode to the same voxels on every machine. docs/format.md defines its
+arithmetic.
+
+- **Digest** `{digest}`
+- **Intended use** lossless compression. It predicts noise and texture; it is no diagnostic tool, and
+  what it has learned holds no image.
+- **Limits** trained on CT and MR; other modalities decode as exactly but compress less.
+- **Training** {voxels:,} voxels of {volumes} volumes, {steps:,} steps of {batch:,} voxels, peak rate
+  {rate}, seed {seed}{start}; {seconds:,} s on {threads} thread(s) of {machine} ({device}), torch
+  {torch}. Each volume gave at most {per_volume:,} voxels, half of them from mirror images.
+- **Reproduce** `medzip train CORPUS FOLDER --form {form} --steps {steps} --rate {rate} --seed {seed}`
+- **Weights' licence** Apache-2.0, as the package. Licences of the data allow this use; they are listed
+  below with the origin of each volume.
+
+Bits per voxel outside of flat contexts, on held-out voxels of the training volumes (one in fifty; these
+are not figures on unseen scanners, which benchmarks/ has):
+
+| volume | bits | modality | scanner | origin | licence |
+|---|---|---|---|---|---|
+"""
+
+
+def model_card(about: Mapping[str, Any], digest: str, neighbours: int, hidden: str) -> str:
+    """Markdown of a model's card.
+
+    Parameters
+    ----------
+    about
+        What `medzip train` noted: form, steps, batch, rate, volumes, held_out_bits, ...
+    digest
+        Of the network.
+    neighbours
+        Voxels of its neighbourhood.
+    hidden
+        Its hidden layers, for people.
+    """
+    start = f", from model {about['start'][:16]}" if about.get("start") else ""
+    values = dict(about) | {"volumes": len(about["held_out_bits"]), "start": start}
+    lines = [_TEXT.format(digest=digest, neighbours=neighbours, hidden=hidden, **values)]
+    by_name = {volume["name"]: volume for volume in about["volumes"]}
+    for name, bits in sorted(about["held_out_bits"].items()):
+        volume = by_name[name]
+        cells = [volume.get(key, "") for key in ("modality", "vendor", "origin", "licence")]
+        lines.append(f"| {name} | {bits:.3f} | " + " | ".join(cells) + " |\n")
+    return "".join(lines)
