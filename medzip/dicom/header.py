@@ -43,6 +43,7 @@ REASONS = {
     "colour": "more than one sample a pixel",
     "unsupported-bits": "neither 8 nor 16 bits allocated",
     "float-pixels": "float or double pixel data",
+    "oversized": "more voxels a slice than fit into memory many times over",
     "truncated": "pixel data end before the last frame",
     "empty": "file of no bytes",
 }
@@ -65,6 +66,7 @@ _TAGS = [
     "PerFrameFunctionalGroupsSequence",
 ]
 _UNDEFINED = 0xFFFFFFFF
+_MOST_VOXELS = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -161,8 +163,16 @@ def read_header(path: Path, size: int) -> Header:
                 return Header("", "broken-header")
             try:
                 return _describe(data, file, size)
-            except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-                return Header("", "broken-header")  # values that are not what their tags promise
+            except Exception as error:
+                if _of_the_disk(error):
+                    raise
+                # Values that are not what their tags promise: one odd file stops no run.
+                return Header("", "broken-header")
+
+
+def _of_the_disk(error: Exception) -> bool:
+    """Whether an error is the operating system's; pydicom raises OSError for content too."""
+    return isinstance(error, OSError) and error.errno is not None
 
 
 def _parse(file: BinaryIO) -> pydicom.FileDataset | None:
@@ -170,8 +180,8 @@ def _parse(file: BinaryIO) -> pydicom.FileDataset | None:
     try:
         return pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk, not the content
+        if _of_the_disk(error):
+            raise
         # pydicom raises whatever the broken bytes lead to (KeyError, struct.error,
         # RecursionError, ...): here they all mean one thing.
         return None
@@ -206,6 +216,8 @@ def _describe(data: pydicom.FileDataset, file: BinaryIO, size: int) -> Header:
     frame_bytes = rows * columns * allocated // 8
     if frame_bytes == 0:
         return Header(uid, "broken-header")
+    if rows * columns > _MOST_VOXELS:
+        return Header(uid, "oversized")
     if length == _UNDEFINED:
         fragments = single_fragments(file, offset, size, count)
         runs, reason = _compressed(file, fragments, syntax, (rows, columns, dtype))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from medzip.dicom import jpeg_lossless, jpeg_ls
-from medzip.errors import UnsupportedVoxelsError
+from medzip.errors import CorruptStreamError, UnsupportedVoxelsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,11 @@ def _jpeg_lossless(fill: int) -> Coding:
         data: bytes, header: bytes, shape: tuple[int, int, int], dtype: str
     ) -> NDArray[np.generic]:
         scan = jpeg_lossless.parse_header(header)
+        if (scan.rows, scan.columns) != shape[1:]:
+            raise CorruptStreamError(
+                f"expected a frame of {shape[1]} x {shape[2]} voxels, got {scan.rows} x "
+                f"{scan.columns}; keep the file whole"
+            )
         samples = jpeg_lossless.decode_segment(data, scan)
         return _words_of(samples, scan.precision, dtype).reshape(shape)
 
