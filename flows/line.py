@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import dask
 
 from flows.lots import label, slab_batches
 from medzip import archive as steps
@@ -22,12 +26,13 @@ from tasks.series import check_series, fit_is_there, fit_series, stage_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from prefect import Task
     from prefect.futures import PrefectFuture
     from prefect_dask import DaskTaskRunner
 
-    from medzip.archive import Fitted, ObjectPlan, Staged
+    from medzip.archive import Fitted, ObjectPlan, Sealed, Staged
 
 __all__ = ["Line"]
 
@@ -81,7 +86,8 @@ class Line:
         staged = run.step("stage", stage_series, plans, **where)
         coded = self._code(run, staged)
         sealed = run.step("seal", seal_series, coded)
-        proofs = run.step("prove", prove_series, sealed)
+        with run.away_from(sealed):
+            proofs = run.step("prove", prove_series, sealed)
         for committed in run.step("commit", commit_series, proofs):
             run.committed(committed)
 
@@ -165,6 +171,18 @@ class _LotRun:
         if committed.record is None:
             raise ValueError(f"expected the record of {committed.name} with its commit, got none")
         self.records.append(committed.record)
+
+    def away_from(self, sealed: Sequence[Sealed]) -> AbstractContextManager[None]:
+        """Prefer workers that did not seal these objects, as one that did starts another process.
+
+        Only a preference: with a single worker, or others gone, the task runs where it can.
+        """
+        sealers = {item.pid for item in sealed}
+        processes: dict[str, int] = self._runner.client.run(os.getpid, on_error="ignore")
+        others = [address for address, pid in processes.items() if pid not in sealers]
+        if not sealers or not others:
+            return nullcontext()
+        return dask.annotate(workers=others, allow_other_workers=True)
 
     def give_up(self, error: Exception) -> None:
         """Count every object that is neither proven nor failed yet as failed."""

@@ -24,7 +24,7 @@ __all__ = ["COMPARED", "report_run"]
 
 COMPARED = 24
 """Objects measured beside other codecs, unless told otherwise; seconds each."""
-LOT_VOXELS = 16 * 2**20
+LOT_VOXELS = 2**20
 """Voxels of objects that share a task."""
 
 

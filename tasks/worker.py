@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import TYPE_CHECKING
 
 from distributed import WorkerPlugin
@@ -56,5 +57,8 @@ class WorkerSetup(WorkerPlugin):
         numba.set_num_threads(1)
         zarr.config.set({"threading.max_workers": 1, "async.concurrency": 2})
         logging.getLogger("prefect.task_runs").addFilter(_no_thread_timeout_warning)
+        # what pydicom says of odd files quotes their values, and those may be a patient's
+        logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+        warnings.filterwarnings("ignore", module="pydicom")
         # PREFECT_LOGGING_EXTRA_LOGGERS attaches the handler but leaves the level at WARNING
         logging.getLogger("medzip").setLevel(logging.INFO)
