@@ -91,12 +91,16 @@ def restore(
         list[str] | None,
         typer.Option(help="SeriesInstanceUID or name in reports; again for more."),
     ] = None,
+    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     workers: _Workers = None,
     as_json: _Json = False,
 ) -> None:
     """Write the original files below DEST, each checked against its SHA-256."""
+    if more and not series:
+        raise typer.BadParameter(f"expected ARCHIVE and DEST, got {more[0]!r} too; name one DEST")
+    wanted = [*(series or ()), *(more or ())]  # --series A B, and --series A --series B
     with _progress() as on_event:
-        result = archives.restore(archive, dest, series or (), workers or _cores(), on_event)
+        result = archives.restore(archive, dest, wanted, workers or _cores(), on_event)
     if as_json:
         _print_json(
             {
@@ -152,9 +156,6 @@ def main() -> None:
         app()
     except (MedZipError, OSError) as error:
         Console(stderr=True).print(f"medzip: {escape(str(error))}", style="red", soft_wrap=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("medzip: stopped; run again to go on where it was")
         sys.exit(1)
 
 
@@ -258,4 +259,9 @@ def _progress() -> Iterator[Callable[[Event], None]]:
             if event.stage == "encode" and event.done == event.total:
                 progress.remove_task(bars.pop(title))
 
-        yield on_event
+        try:
+            yield on_event
+        except KeyboardInterrupt:
+            progress.stop()
+            console.print("medzip: stopped; run again to go on where it was")
+            os._exit(1)  # workers follow; to wait for what they have in hand would take minutes

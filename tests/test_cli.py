@@ -68,6 +68,8 @@ def test_restore_verify_inspect(archive: Path, tmp_path: Path) -> None:
 def test_restore_one_series(archive: Path, tmp_path: Path) -> None:
     code, out, _ = run("restore", archive, tmp_path / "out", "--series", "1.2.4", "--json")
     assert (code, json.loads(out)["files"]) == (0, 3)
+    code, out, _ = run("restore", archive, tmp_path / "two", "--series", "1.2.4", "1.2.5", "--json")
+    assert (code, json.loads(out)["files"]) == (0, 4)
 
 
 def test_a_broken_archive_ends_with_1(archive: Path, tmp_path: Path) -> None:
@@ -90,6 +92,7 @@ def test_a_broken_archive_ends_with_1(archive: Path, tmp_path: Path) -> None:
         ["compress", "a", "b", "--profile", "best"],
         ["compress", "a", "b", "--workers", "0"],
         ["restore", "a"],
+        ["restore", "a", "b", "c"],
         ["verify"],
         ["unknown"],
     ],

@@ -168,9 +168,12 @@ class _Run:
                 done, _ = wait(self._running, return_when=FIRST_COMPLETED)
                 for future in done:
                     self._finish(future)
-        finally:
+        except KeyboardInterrupt:
             for pool in self._pools.values():
-                pool.shutdown(cancel_futures=True)
+                pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        for pool in self._pools.values():
+            pool.shutdown()
 
     def _add(self, job: _Job, stage: str, call: Callable[..., Any], *arguments: Any) -> None:
         order = ("prove", "commit", "seal", "encode", "fit", "stage", "check").index(stage)

@@ -52,7 +52,7 @@ def prove(sealed: Sealed) -> Proof:
     if sealed.pid == os.getpid():
         files, pid = _elsewhere(sealed)
     else:
-        files, pid = decode_and_compare(Path(sealed.path), sealed.key), os.getpid()
+        files, pid = _decode_at_work(Path(sealed.path), sealed.key), os.getpid()
     found = sha256_file(sealed.path)
     if found != sealed.sha256:
         raise VerificationError(
@@ -77,7 +77,12 @@ def prove(sealed: Sealed) -> Proof:
     )
 
 
-def decode_and_compare(path: Path, key: str) -> int:
+def _decode_at_work(path: Path, key: str) -> int:
+    """Decode an object in work; voxels that need room on disk take it there."""
+    return decode_and_compare(path, key, str(path.parent))
+
+
+def decode_and_compare(path: Path, key: str, spool: str | None = None) -> int:
     """Decode all files of an object and compare them with its manifest.
 
     Parameters
@@ -86,6 +91,8 @@ def decode_and_compare(path: Path, key: str) -> int:
         The object.
     key : str
         The key it must have.
+    spool : str or None
+        As for ``ObjectReader``.
 
     Returns
     -------
@@ -99,7 +106,7 @@ def decode_and_compare(path: Path, key: str) -> int:
     ArchiveError, CorruptStreamError
         When the object is broken.
     """
-    with ObjectReader(path, spool=None) as reader:
+    with ObjectReader(path, spool) as reader:
         if reader.manifest.key != key:
             raise VerificationError(
                 f"{path}: expected the object {key}, got {reader.manifest.key}; "
@@ -159,5 +166,5 @@ def _elsewhere(sealed: Sealed) -> tuple[int, int]:
 def main() -> None:
     """Prove the object named on standard input; answer on standard output."""
     asked = json.load(sys.stdin)
-    files = decode_and_compare(Path(asked["path"]), asked["key"])
+    files = _decode_at_work(Path(asked["path"]), asked["key"])
     json.dump({"files": files, "pid": os.getpid()}, sys.stdout)
