@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import warnings
 from typing import TYPE_CHECKING
@@ -62,3 +63,11 @@ class WorkerSetup(WorkerPlugin):
         warnings.filterwarnings("ignore", module="pydicom")
         # PREFECT_LOGGING_EXTRA_LOGGERS attaches the handler but leaves the level at WARNING
         logging.getLogger("medzip").setLevel(logging.INFO)
+
+    def teardown(self, worker: Worker) -> None:
+        """Let the process end at once.
+
+        At exit Python looks for garbage among the objects of all imported libraries, which takes
+        seconds; distributed would kill the worker before it is done, with a warning.
+        """
+        gc.freeze()
