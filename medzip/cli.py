@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from medzip import archive as archives
+from medzip.archive.pool import cores
 from medzip.archive.records import Event, Failure, SeriesRecord, Summary, Verdict, to_json
 from medzip.errors import MedZipError
 
@@ -100,7 +101,7 @@ def restore(
         raise typer.BadParameter(f"expected ARCHIVE and DEST, got {more[0]!r} too; name one DEST")
     wanted = [*(series or ()), *(more or ())]  # --series A B, and --series A --series B
     with _progress() as on_event:
-        result = archives.restore(archive, dest, wanted, workers or _cores(), on_event)
+        result = archives.restore(archive, dest, wanted, workers or cores(), on_event)
     if as_json:
         _print_json(
             {
@@ -119,7 +120,7 @@ def restore(
 def verify(archive: _ArchivePath, workers: _Workers = None, as_json: _Json = False) -> None:
     """Check every byte of ARCHIVE, decode everything, compare every SHA-256."""
     with _progress() as on_event:
-        result = archives.verify(archive, workers or _cores(), on_event)
+        result = archives.verify(archive, workers or cores(), on_event)
     if as_json:
         _print_json(
             {
@@ -157,10 +158,6 @@ def main() -> None:
     except (MedZipError, OSError) as error:
         Console(stderr=True).print(f"medzip: {escape(str(error))}", style="red", soft_wrap=True)
         sys.exit(1)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _ratio(raw: int, encoded: int) -> str:

@@ -17,7 +17,7 @@ from medzip.archive.committing import already_proven, commit, discard, publish
 from medzip.archive.encoding import encode, fit
 from medzip.archive.failures import failed_record, failure_of
 from medzip.archive.layout import archive_lock
-from medzip.archive.pool import new_pool
+from medzip.archive.pool import cores, new_pool
 from medzip.archive.proving import prove
 from medzip.archive.records import Event, Staged, Summary, Verdict
 from medzip.archive.scanning import scan
@@ -92,7 +92,7 @@ def compress(
     started = time.perf_counter()
     check_places(sources, archive)
     report = on_event or (lambda event: None)
-    count = workers or len(os.sched_getaffinity(0))
+    count = workers or cores()
     inventory = scan(sources, on_event)
     with archive_lock(archive):
         run = _Run(os.fspath(archive), profile, count, report, len(inventory.plans))

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
@@ -111,7 +112,7 @@ def _empty(root: int, name: str) -> None:
 
 def write_files(
     root: int, scratch: str, targets: Sequence[FileEntry], pieces: Iterator[bytes], origin: str
-) -> None:
+) -> list[OSError | ArchiveError]:
     """Write one content to one or more places, each named only when the digest is right.
 
     Parameters
@@ -127,67 +128,67 @@ def write_files(
     origin : str
         Object it comes from, for messages.
 
+    Returns
+    -------
+    list of exceptions
+        One for each place that could not be taken; the others have the file.
+
     Raises
     ------
     VerificationError
         When the content does not have its SHA-256; no file is left then.
-    ArchiveError
-        When a file of other content is there.
     OSError
         When the destination cannot be written.
     """
-    first = targets[0]
-    folder_path, _, name = first.path.rpartition("/")
     digest = hashlib.sha256()
-
-    def counted() -> Iterator[bytes]:
+    errors: list[OSError | ArchiveError] = []
+    with folder_below(root, scratch) as parts, _temporary(parts) as (name, file):
         for piece in pieces:
             digest.update(piece)
-            yield piece
-        if digest.hexdigest() != first.sha256:
+            file.write(piece)
+        if digest.hexdigest() != targets[0].sha256:
             raise VerificationError(
-                f"{origin}: {first.path}: expected SHA-256 {first.sha256}, got "
+                f"{origin}: {targets[0].path}: expected SHA-256 {targets[0].sha256}, got "
                 f"{digest.hexdigest()}; restore the object from a copy"
             )
-
-    with (
-        folder_below(root, scratch) as parts,
-        folder_below(root, folder_path) as folder,
-        _place(parts, folder, name, first, counted()) as file,
-    ):
-        for entry in targets[1:]:
-            folder_path, _, name = entry.path.rpartition("/")
-            file.seek(0)
-            again = iter(lambda: file.read(_CHUNK), b"")
-            with (
-                folder_below(root, folder_path) as other,
-                _place(parts, other, name, entry, again),
-            ):
-                pass
+        for number, entry in enumerate(targets):
+            try:
+                if number == 0:
+                    _place(root, parts, name, file, entry)
+                else:
+                    with _temporary(parts) as (other, copy):
+                        file.seek(0)
+                        shutil.copyfileobj(file, copy, _CHUNK)
+                        _place(root, parts, other, copy, entry)
+            except (OSError, ArchiveError) as error:
+                errors.append(error)
+    return errors
 
 
 @contextmanager
-def _place(
-    parts: int, folder: int, name: str, entry: FileEntry, pieces: Iterator[bytes]
-) -> Iterator[BinaryIO]:
-    """Write a file under a temporary name, then give it mode, time and its own; yield it open."""
-    temporary = secrets.token_hex(16) + _PART
+def _temporary(parts: int) -> Iterator[tuple[str, BinaryIO]]:
+    """Open a new file in the folder for incomplete ones; its name there is gone at the end."""
+    name = secrets.token_hex(16) + _PART
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=parts), "w+b") as file:
+    with os.fdopen(os.open(name, flags, 0o600, dir_fd=parts), "w+b") as file:
         try:
-            for piece in pieces:
-                file.write(piece)
-            file.flush()
-            os.fchmod(file.fileno(), entry.mode & 0o777)
-            # A time that the file system cannot hold is not worth losing a file for.
-            moment = max(-_TIME_LIMIT_NS, min(entry.mtime_ns, _TIME_LIMIT_NS))
-            with contextlib.suppress(OSError, OverflowError):
-                os.utime(file.fileno(), ns=(moment, moment))
-            _name(parts, temporary, folder, name, entry)
+            yield name, file
         finally:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=parts)
-        yield file
+                os.unlink(name, dir_fd=parts)
+
+
+def _place(root: int, parts: int, temporary: str, file: BinaryIO, entry: FileEntry) -> None:
+    """Give a complete file mode, time and name."""
+    file.flush()
+    os.fchmod(file.fileno(), entry.mode & 0o777)
+    # A time that the file system cannot hold is not worth losing a file for.
+    moment = max(-_TIME_LIMIT_NS, min(entry.mtime_ns, _TIME_LIMIT_NS))
+    with contextlib.suppress(OSError, OverflowError):
+        os.utime(file.fileno(), ns=(moment, moment))
+    folder_path, _, name = entry.path.rpartition("/")
+    with folder_below(root, folder_path) as folder:
+        _name(parts, temporary, folder, name, entry)
 
 
 def _name(parts: int, temporary: str, folder: int, name: str, entry: FileEntry) -> None:

@@ -53,11 +53,12 @@ class Restored:
 
 @dataclass
 class _Choice:
-    """Files and links to take from one object."""
+    """Files and links to take from one object; its empty folders too where all of it is wanted."""
 
     path: Path
     manifest: Manifest
     wanted: set[str]
+    whole: bool
 
 
 def restore(
@@ -101,6 +102,12 @@ def restore(
         When ``dest`` cannot be created.
     """
     result = Restored()
+    root_path, target = os.path.realpath(archive), os.path.realpath(dest)
+    if os.path.commonpath([root_path, target]) == root_path:
+        raise ArchiveError(
+            f"{os.fspath(dest)}: expected a folder outside the archive, got one inside; name "
+            "another one"
+        )
     manifests = _manifests(archive, result)
     chosen = _choose(manifests, series, os.fspath(archive))
     folders = _settle(chosen)
@@ -109,7 +116,8 @@ def restore(
         taken = {path for choice in chosen for path in choice.wanted} | folders
         with scratch_folder(root, taken) as scratch:
             calls = [(c.path, c.wanted, os.fspath(dest), scratch) for c in chosen]
-            for number, done in fan_out(_restore_object, calls, workers):
+            done_objects = fan_out(_restore_object, calls, workers)
+            for count, (number, done) in enumerate(done_objects, start=1):
                 key = chosen[number].manifest.key
                 if isinstance(done, BaseException):
                     result.failures.append(failure_of(key, "restore", done))
@@ -119,7 +127,7 @@ def restore(
                     result.failures += done.failures
                 if on_event:
                     name = key[:NAME_DIGITS]
-                    on_event(Event("restore", name, number + 1, len(chosen)))
+                    on_event(Event("restore", name, count, len(chosen)))
         for folder in sorted(folders):
             with _failing(result, None), folder_below(root, folder):
                 pass
@@ -155,10 +163,10 @@ def _choose(
         if by_key or not asked:
             files = {file.path for file in manifest.files}
             links = {link for link, _ in manifest.links}
-            chosen.append(_Choice(path, manifest, files | links))
+            chosen.append(_Choice(path, manifest, files | links, whole=True))
         elif uids:
             files = {file.path for file in manifest.files if file.series_uid in uids}
-            chosen.append(_Choice(path, manifest, files))
+            chosen.append(_Choice(path, manifest, files, whole=False))
     if missing:
         raise ArchiveError(
             f"{archive}: expected series {', '.join(sorted(missing))}, got none of that name; "
@@ -189,7 +197,7 @@ def _settle(chosen: Sequence[_Choice]) -> set[str]:
         leaves |= choice.wanted
         for path in choice.wanted:
             folders |= parents(path)
-    empty = {path for choice in chosen for path in choice.manifest.directories}
+    empty = {path for choice in chosen if choice.whole for path in choice.manifest.directories}
     return {path for path in empty if path not in leaves and not parents(path) & leaves}
 
 
@@ -210,9 +218,11 @@ def _restore_object(path: Path, wanted: set[str], dest: str, scratch: str) -> Re
                 targets = [entry for entry in same if entry.path in wanted]
                 with _failing(result, manifest.key):
                     if targets:
-                        write_files(root, scratch, targets, pieces, str(path))
-                        result.files += len(targets)
-                        result.raw_bytes += sum(entry.size for entry in targets)
+                        errors = write_files(root, scratch, targets, pieces, str(path))
+                        result.files += len(targets) - len(errors)
+                        result.raw_bytes += file.size * (len(targets) - len(errors))
+                        key = manifest.key
+                        result.failures += [failure_of(key, "restore", e) for e in errors]
     return result
 
 

@@ -91,7 +91,7 @@ def verify(
     entries = _entries(root, result)
     _check_names(root, entries, result)
     calls = [(root, entry) for entry in entries]
-    for number, done in fan_out(_verify_object, calls, workers):
+    for count, (number, done) in enumerate(fan_out(_verify_object, calls, workers), start=1):
         entry = entries[number]
         if isinstance(done, BaseException):
             result.failures.append(failure_of(entry.key, "verify", done))
@@ -99,7 +99,7 @@ def verify(
             result.objects += 1
             result.files += done
         if on_event:
-            on_event(Event("verify", entry.key[:NAME_DIGITS], number + 1, len(entries)))
+            on_event(Event("verify", entry.key[:NAME_DIGITS], count, len(entries)))
     return result
 
 

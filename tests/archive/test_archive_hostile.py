@@ -14,6 +14,7 @@ import zstandard
 from medzip import archive as steps
 from medzip.archive.layout import MARKER, canonical_json, object_key
 from medzip.dicom.envelope import EnvelopeWriter
+from medzip.errors import ArchiveError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,7 +157,7 @@ def test_links_that_lie_in_the_destination_are_not_followed(tmp_path: Path) -> N
     (out / "d").symlink_to(target)
     (out / "c").symlink_to(target / "file")
     restored = steps.restore(tmp_path / "archive", out)
-    assert len(restored.failures) == 2
+    assert (restored.files, len(restored.failures)) == (0, 3)
     assert os.listdir(target) == ["file"]
     assert (target / "file").read_text() == "mine"
 
@@ -169,7 +170,15 @@ def test_files_of_other_content_are_not_overwritten(tmp_path: Path) -> None:
     restored = steps.restore(tmp_path / "archive", out)
     assert (out / "b").read_text() == "mine"
     assert (out / "a").read_bytes() == TEXT
-    assert len(restored.failures) == 1
+    assert (restored.files, len(restored.failures)) == (1, 1)
+    # The other way round: the first place is taken, the copy still comes.
+    out = tmp_path / "out2"
+    out.mkdir()
+    (out / "a").write_text("mine")
+    restored = steps.restore(tmp_path / "archive", out)
+    assert (out / "a").read_text() == "mine"
+    assert (out / "b").read_bytes() == TEXT
+    assert (restored.files, len(restored.failures)) == (1, 1)
 
 
 def test_temporary_names_as_names(tmp_path: Path) -> None:
@@ -181,6 +190,13 @@ def test_temporary_names_as_names(tmp_path: Path) -> None:
     assert steps.restore(tmp_path / "archive", tmp_path / "out").ok
     assert sorted(os.listdir(tmp_path / "out")) == [name, name + "-"]
     assert (tmp_path / "out" / (name + "-") / "x.part").read_bytes() == TEXT
+
+
+def test_not_into_the_archive(tmp_path: Path) -> None:
+    write_object(tmp_path / "archive", [entry("a")])
+    for dest in ("archive", "archive/out"):
+        with pytest.raises(ArchiveError, match="outside the archive"):
+            steps.restore(tmp_path / "archive", tmp_path / dest)
 
 
 def test_set_uid_is_never_restored(tmp_path: Path) -> None:

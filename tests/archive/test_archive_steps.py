@@ -254,7 +254,7 @@ def test_compress_in_processes_gives_the_same_archive(tmp_path: Path) -> None:
     assert objects(tmp_path / "one") == objects(tmp_path / "two")
     again = steps.compress([source], tmp_path / "one", "fast", 2)
     assert {record.verdict for record in again.objects} == {Verdict.ALREADY_PROVEN}
-    assert steps.verify(tmp_path / "one", workers=2).ok
+    assert steps.verify(tmp_path / "one").ok
 
 
 def test_errors_of_this_package_keep_their_kind() -> None:
