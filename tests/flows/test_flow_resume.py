@@ -82,43 +82,17 @@ def undisturbed(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     return objects(archive)
 
 
-def test_killed_run_resumes_to_the_same_archive(
-    cohort: Path,
-    undisturbed: dict[str, bytes],
-    environment: dict[str, str],
-    tmp_path: Path,
-) -> None:
-    archive, log = tmp_path / "archive", tmp_path / "log"
-    # the first time while slabs are being coded, the second time after an object was committed
-    for pattern in ("work/*/slabs/*/*.slab", "objects/*.zip"):
-        process = start(cohort, archive, environment, log)
-        wait_for(archive, pattern, process, log)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        deadline = time.monotonic() + 20
-        while not gone(process.pid):
-            assert time.monotonic() < deadline, "processes of the killed run go on"
-            time.sleep(0.1)
-        assert len(list(archive.glob("objects/*.zip"))) < len(undisturbed) / 2
-    process = start(cohort, archive, environment, log)
-    assert process.wait() == 0, log.read_text()
-
-    assert objects(archive) == undisturbed
-    assert not (archive / "work").exists()
-    assert verify(archive).ok
-    restore(archive, tmp_path / "restored")
-    assert differences(cohort, tmp_path / "restored") == []
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill all processes of a run at once, as a power cut does."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 20
+    while not gone(process.pid):
+        assert time.monotonic() < deadline, "processes of the killed run go on"
+        time.sleep(0.1)
 
 
-def test_killed_workers_are_replaced(
-    cohort: Path,
-    undisturbed: dict[str, bytes],
-    environment: dict[str, str],
-    tmp_path: Path,
-) -> None:
-    archive, log = tmp_path / "archive", tmp_path / "log"
-    process = start(cohort, archive, environment, log)
-    wait_for(archive, "work/*/slabs/*/*.slab", process, log)
+def kill_a_worker(process: subprocess.Popen[bytes]) -> None:
     workers = [
         child
         for child in psutil.Process(process.pid).children(recursive=True)
@@ -126,6 +100,57 @@ def test_killed_workers_are_replaced(
     ]
     assert len(workers) == 2, workers
     workers[0].send_signal(signal.SIGKILL)
+
+
+def test_killed_run_resumes_and_killed_worker_is_replaced(
+    cohort: Path, undisturbed: dict[str, bytes], environment: dict[str, str], tmp_path: Path
+) -> None:
+    archive, log = tmp_path / "archive", tmp_path / "log"
+    process = start(cohort, archive, environment, log)
+    wait_for(archive, "work/*/slabs/*/*.slab", process, log)
+    kill(process)
+    assert len(list(archive.glob("objects/*.zip"))) < len(undisturbed) / 2
+    coded = len(list(archive.glob("work/*/slabs/*/*.slab")))
+    assert coded
+
+    process = start(cohort, archive, environment, log)
+    while len(list(archive.glob("work/*/slabs/*/*.slab"))) <= coded:
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.005)
+    kill_a_worker(process)
+    assert process.wait() == 0, log.read_text()
+
+    assert "Restarting worker" in log.read_text()
+    assert objects(archive) == undisturbed
+    assert not (archive / "work").exists()
+    assert verify(archive).ok
+    restore(archive, tmp_path / "restored")
+    assert differences(cohort, tmp_path / "restored") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "medzip.json",
+        "work/*/stage.json",
+        "work/*/models/fit.json",
+        "work/*/object.zip",
+        "objects/*",
+    ],
+)
+def test_killed_anywhere_resumes_to_the_same_archive(
+    cohort: Path,
+    undisturbed: dict[str, bytes],
+    environment: dict[str, str],
+    tmp_path: Path,
+    pattern: str,
+) -> None:
+    archive, log = tmp_path / "archive", tmp_path / "log"
+    process = start(cohort, archive, environment, log)
+    wait_for(archive, pattern, process, log)
+    kill(process)
+    process = start(cohort, archive, environment, log)
     assert process.wait() == 0, log.read_text()
     assert objects(archive) == undisturbed
-    assert "Restarting worker" in log.read_text()
+    assert verify(archive).ok
