@@ -36,16 +36,6 @@ from medzip.evaluation.phantom import SeriesSpec, ct_volume, mr_volume, write_se
 
 ROOT = Path(__file__).parents[2]
 
-# Each with its reason; everything else is an error.
-THIRD_PARTY_WARNINGS: tuple[str, ...] = ()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            for text in THIRD_PARTY_WARNINGS:
-                item.add_marker(pytest.mark.filterwarnings(text))
-
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(HOME, ignore_errors=True)
