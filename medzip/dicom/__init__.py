@@ -1,1 +1,1 @@
-"""TODO."""
+"""DICOM: files <-> series, stacks of stored integers, and every other byte."""
