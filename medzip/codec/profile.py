@@ -24,6 +24,8 @@ class Profile:
         Voxels of the series that the model is fitted to; 0 for none.
     fit_passes
         How often each is seen.
+    fit_batch
+        Voxels a step of the fit.
     fit_rate
         Peak learning rate of the fit.
     slab_depth
@@ -34,6 +36,7 @@ class Profile:
     base: str
     fit_voxels: int
     fit_passes: float
+    fit_batch: int
     fit_rate: float
     slab_depth: int
 
@@ -41,9 +44,9 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("fast", "fast", 0, 0.0, 0.0, 32),
-        Profile("default", "default", 500_000, 4.0, 2e-3, 32),
-        Profile("max", "max", 3_000_000, 6.0, 2e-3, 48),
+        Profile("fast", "fast", 0, 0.0, 0, 0.0, 32),
+        Profile("default", "default", 1_000_000, 3.0, 1024, 3e-3, 32),
+        Profile("max", "max", 3_000_000, 6.0, 1024, 3e-3, 48),
     )
 }
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Volume", "draw_samples", "fit_model"]
 
-BATCH = 4096
 WINDOWS = 12
 """From how many places along z the sample is drawn."""
 WINDOW_SLICES = 8
@@ -130,8 +129,8 @@ def fit_model(
     before = mean_bits(net, held)
     coded = voxels * share
     cost = _WeightCost(net, coded)
-    steps = max(1, round(len(rest) * chosen.fit_passes / BATCH))
-    recipe = Recipe(steps, BATCH, rate=chosen.fit_rate, warm=0.15, seed=seed)
+    steps = max(1, round(len(rest) * chosen.fit_passes / chosen.fit_batch))
+    recipe = Recipe(steps, chosen.fit_batch, rate=chosen.fit_rate, warm=0.15, seed=seed)
     optimise(net, rest, recipe, penalty=cost, progress=progress)
     fitted = Model(net.integers(), start.base_digest)
     check = MixtureNet(start.network.architecture)
