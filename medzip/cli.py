@@ -24,6 +24,8 @@ from medzip import archive as archives
 from medzip.archive.pool import cores
 from medzip.archive.records import Event, Failure, SeriesRecord, Summary, Verdict, to_json
 from medzip.errors import MedZipError
+from medzip.evaluation.cli import bench
+from medzip.train import train
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -262,3 +264,7 @@ def _progress() -> Iterator[Callable[[Event], None]]:
             progress.stop()
             console.print("medzip: stopped; run again to go on where it was")
             os._exit(1)  # workers follow; to wait for what they have in hand would take minutes
+
+
+app.command("bench")(bench)
+app.command("train")(train)

@@ -17,12 +17,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["app", "train"]
-
-app = typer.Typer(add_completion=False)
+__all__ = ["train"]
 
 
-@app.command()
 def train(
     corpus: Annotated[Path, typer.Argument(help="DICOM files, .npy arrays, or an index.json.")],
     destination: Annotated[Path, typer.Argument(help="Folder of the model, made if absent.")],
@@ -101,7 +98,3 @@ def train(
     (destination / "MODEL_CARD.md").write_text(card)
     mean = sum(trained.bits.values()) / len(trained.bits)
     Console().print(f"{mean:.4f} bits a voxel outside flat contexts, mean of {len(trained.bits)}")
-
-
-if __name__ == "__main__":
-    app()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import jpeg_ls  # type: ignore[import-untyped]  # it ships no types
+import jpeg_ls
 import numpy as np
 
 from medzip.dicom.jpeg_lossless import find_segment

@@ -142,7 +142,7 @@ class JPEGLSDepth(JPEGLS):
 
     def encode_slice(self, picture: NDArray[Any], bits: int) -> bytes:
         """Encode one picture with its depth declared."""
-        import jpeg_ls  # type: ignore[import-untyped]
+        import jpeg_ls
 
         try:
             encoded = jpeg_ls.encode_pixel_data(
