@@ -23,9 +23,9 @@ from medzip.codec.stream import read_stream
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = sorted(
-    (version.name, name)
-    for version in GOLDEN.iterdir()
-    for name in json.loads((version / "index.json").read_text())
+    (index.parent.name, name)
+    for index in GOLDEN.glob("*/index.json")
+    for name in json.loads(index.read_text())
 )
 
 
