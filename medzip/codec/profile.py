@@ -46,7 +46,7 @@ PROFILES = {
     for profile in (
         Profile("fast", "fast", 0, 0.0, 0, 0.0, 32),
         Profile("default", "default", 1_000_000, 3.0, 1024, 3e-3, 32),
-        Profile("max", "max", 2_500_000, 5.0, 1024, 3e-3, 48),
+        Profile("max", "max", 2_000_000, 6.0, 1024, 3e-3, 48),
     )
 }
 

@@ -122,7 +122,6 @@ def train_base(
         held[name] = samples.take(mask)
         parts.append(samples.take(~mask))
     everything = Samples.concatenate(parts)
-    parts.clear()
     log.info("%d voxels of %d volumes", len(everything), len(held))
     net = MixtureNet(architecture).to(run.device)
     if start is not None:

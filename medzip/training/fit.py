@@ -49,11 +49,19 @@ class Volume(Protocol):
         """Slices along z."""
 
 
-def draw_samples(volume: Volume, model: Model, count: int, seed: int = 0) -> tuple[Samples, float]:
-    """A sample of a volume's voxels, and the share of voxels that are not in a flat context.
+def draw_samples(
+    volume: Volume, model: Model, count: int, seed: int = 0
+) -> tuple[Samples, Samples, float]:
+    """Samples of a volume's voxels outside flat contexts.
 
     Reads a few windows of consecutive slices, evenly spaced, so memory does not grow with the
     series.
+
+    Returns
+    -------
+    tuple
+        Samples to hold out, samples to learn from, and the share of the volume's voxels that are
+        not in a flat context.
     """
     slices, height, width = (int(n) for n in volume.shape)
     neighbourhood = model.network.architecture.neighbourhood
@@ -61,7 +69,7 @@ def draw_samples(volume: Volume, model: Model, count: int, seed: int = 0) -> tup
     span = min(slices, WINDOW_SLICES)
     starts = np.unique(np.linspace(0, slices - span, min(WINDOWS, -(-slices // span))).astype(int))
     each = -(-count // len(starts))
-    parts = []
+    held, rest = [], []
     drawn = 0
     for start in starts:
         window = np.ascontiguousarray(np.asarray(volume[int(start) : int(start) + span]))
@@ -79,10 +87,13 @@ def draw_samples(volume: Volume, model: Model, count: int, seed: int = 0) -> tup
             head = generator.integers(0, (first, height, width), (first * extra, 3))
             voxels = np.concatenate([head[np.argsort(head[:, 0], kind="stable")], voxels])
         part = sample_slab(values, int(values[0, 0, 0]), packing.count, voxels, neighbourhood)
-        parts.append(part)
+        mask = torch.zeros(len(part), dtype=torch.bool)
+        mask[::HELD_OUT] = True
+        held.append(part.take(mask))
+        rest.append(part.take(~mask))
         drawn += len(voxels)
-    samples = Samples.concatenate(parts)
-    return samples, len(samples) / drawn
+    kept = sum(len(part) for part in held + rest)
+    return Samples.concatenate(held), Samples.concatenate(rest), kept / drawn
 
 
 def fit_model(
@@ -120,10 +131,9 @@ def fit_model(
     if chosen.fit_voxels == 0 or voxels < LEAST_VOXELS:
         return start
     check_voxels(np.asarray(volume[0:1]))
-    samples, share = draw_samples(volume, start, min(chosen.fit_voxels, voxels), seed)
-    if len(samples) < LEAST_VOXELS:
+    held, rest, share = draw_samples(volume, start, min(chosen.fit_voxels, voxels), seed)
+    if len(rest) < LEAST_VOXELS:
         return start
-    held, rest = _split(samples)
     net = MixtureNet(start.network.architecture)
     net.load(start.network)
     before = mean_bits(net, held)
@@ -162,9 +172,3 @@ class _WeightCost:
             change = (weight - anchor.value).abs() * anchor.unit
             total = total + (2.0 * torch.log2(1 + change)).sum()
         return total * self._scale
-
-
-def _split(samples: Samples) -> tuple[Samples, Samples]:
-    mask = torch.zeros(len(samples), dtype=torch.bool)
-    mask[::HELD_OUT] = True
-    return samples.take(mask), samples.take(~mask)

@@ -54,13 +54,23 @@ class Samples:
 
     @staticmethod
     def concatenate(parts: list[Samples]) -> Samples:
-        """All samples of several sets, in order."""
-        return Samples(
-            *(
-                torch.cat([getattr(part, name) for part in parts])
-                for name in ("q", "below", "above", "floor", "last")
-            )
-        )
+        """All samples of several sets, in order; empties the list, so memory is held once."""
+        count = sum(len(part) for part in parts)
+        out = Samples(*(_room(count, getattr(parts[0], name)) for name in _FIELDS))
+        at = 0
+        while parts:
+            part = parts.pop(0)
+            for name in _FIELDS:
+                getattr(out, name)[at : at + len(part)] = getattr(part, name)
+            at += len(part)
+        return out
+
+
+_FIELDS = ("q", "below", "above", "floor", "last")
+
+
+def _room(count: int, like: torch.Tensor) -> torch.Tensor:
+    return torch.empty((count, *like.shape[1:]), dtype=like.dtype, device=like.device)
 
 
 def pad(values: np.ndarray, origin: int, reach: int) -> np.ndarray:
