@@ -24,6 +24,21 @@ _I8 = np.int64
 Z, ROW, Y, LENGTH, FIRST, LAST, COLUMN, POSITION = range(8)
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def _run(store, b, z, row, column, n, steps, k):
+    """Values of neighbour k of the segment of n voxels at (z, row, column) of slab b."""
+    start = column + steps[k, 2]
+    return store[b, z + steps[k, 0], row + steps[k, 1], start : start + n]
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _add_distances(u, m4, spread):
+    """Add |4 u - m4| to the spread of each voxel."""
+    for i in range(len(spread)):
+        d = _I4(_I4(u[i]) * _I4(4) - m4[i])
+        spread[i] += max(d, _I4(-d))
+
+
 @numba.njit(cache=True, nogil=True)
 def prepare(
     store,
@@ -98,25 +113,13 @@ def prepare(
                 s[i] = 0
             for j in range(references.shape[1]):
                 k = references[kind, j]
-                u = store[
-                    b,
-                    z + steps[k, 0],
-                    row + steps[k, 1],
-                    column + steps[k, 2] : column + steps[k, 2] + n,
-                ]
+                u = _run(store, b, z, row, column, n, steps, k)
                 for i in range(n):
                     m[i] += _I4(u[i])
             for j in range(near_count[kind]):
                 k = near[kind, j]
-                u = store[
-                    b,
-                    z + steps[k, 0],
-                    row + steps[k, 1],
-                    column + steps[k, 2] : column + steps[k, 2] + n,
-                ]
-                for i in range(n):
-                    d = _I4(_I4(u[i]) * _I4(4) - m[i])
-                    s[i] += max(d, _I4(-d))
+                u = _run(store, b, z, row, column, n, steps, k)
+                _add_distances(u, m, s)
             first = n
             last = 0
             for i in range(n):
@@ -126,15 +129,8 @@ def prepare(
                     last = i + 1
             for j in range(usable[kind] - near_count[kind]):
                 k = rest[kind, j]
-                u = store[
-                    b,
-                    z + steps[k, 0],
-                    row + steps[k, 1],
-                    column + steps[k, 2] : column + steps[k, 2] + n,
-                ]
-                for i in range(n):
-                    d = _I4(_I4(u[i]) * _I4(4) - m[i])
-                    s[i] += max(d, _I4(-d))
+                u = _run(store, b, z, row, column, n, steps, k)
+                _add_distances(u, m, s)
             if usable[kind] != total:
                 for i in range(n):
                     s[i] = _I4(_I8(s[i]) * total // usable[kind])
@@ -242,12 +238,7 @@ def fill(
             limit[i] = _I4(whole * 16 // total)
             out[i] = 0
         for k in range(usable[kind]):
-            u = store[
-                b,
-                z + steps[k, 0],
-                row + steps[k, 1],
-                column + steps[k, 2] : column + steps[k, 2] + n,
-            ]
+            u = _run(store, b, z, row, column, n, steps, k)
             high = inputs[k, c0 : c0 + n]
             low = inputs[k, width + c0 : width + c0 + n]
             weight = linear[k]
