@@ -34,6 +34,7 @@ __all__ = [
     "base_model",
     "network_digest",
     "read_network",
+    "shipped_model",
     "shipped_models",
     "write_network",
 ]
@@ -145,14 +146,19 @@ class Model:
 
 
 def base_model(profile: str) -> Model:
-    """The shipped model that a profile starts from."""
-    digest = shipped_digest(profile_named(profile).base)
+    """The first of the shipped models that a profile starts from."""
+    return shipped_model(profile_named(profile).bases[0])
+
+
+def shipped_model(name: str) -> Model:
+    """A model of this package by name."""
+    digest = shipped_digest(name)
     return Model(shipped_network(digest), digest, is_base=True)
 
 
 def shipped_models() -> tuple[str, ...]:
     """Names of the models in this package."""
-    return tuple(sorted({profile.base for profile in PROFILES.values()}))
+    return tuple(sorted({name for profile in PROFILES.values() for name in profile.bases}))
 
 
 @cache

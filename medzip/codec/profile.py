@@ -18,8 +18,9 @@ class Profile:
     ----------
     name
         As users write it.
-    base
-        The shipped model it starts from.
+    bases
+        The shipped models it starts from: each is fitted, and the one that takes fewest bytes in
+        all is kept.
     fit_voxels
         Voxels of the series that the model is fitted to; 0 for none.
     fit_passes
@@ -33,7 +34,7 @@ class Profile:
     """
 
     name: str
-    base: str
+    bases: tuple[str, ...]
     fit_voxels: int
     fit_passes: float
     fit_batch: int
@@ -44,9 +45,9 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("fast", "fast", 0, 0.0, 0, 0.0, 32),
-        Profile("default", "default", 1_000_000, 3.0, 1024, 3e-3, 32),
-        Profile("max", "max", 2_000_000, 6.0, 1024, 3e-3, 48),
+        Profile("fast", ("fast",), 0, 0.0, 0, 0.0, 32),
+        Profile("default", ("default",), 1_000_000, 3.0, 1024, 3e-3, 32),
+        Profile("max", ("max", "default"), 2_000_000, 6.0, 1024, 3e-3, 48),
     )
 }
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from medzip.codec.model import Model, base_model
+from medzip.codec.model import Model, shipped_model
 from medzip.codec.packing import check_voxels, choose_packing, histogram, pack
 from medzip.codec.profile import Profile, profile_named
 from medzip.training.optimise import Recipe, mean_bits, optimise
@@ -111,7 +111,8 @@ def fit_model(
     volume
         (z, y, x) of uint8, int8, uint16 or int16: an array, or anything that slices along z.
     profile
-        "fast" takes the base model as it is; "default" and "max" fit it.
+        "fast" takes its base model as it is, "default" fits its own, "max" fits two and keeps the
+        better.
     base
         Start from this model instead of the profile's.
     seed
@@ -126,27 +127,38 @@ def fit_model(
         Fitted where that pays for the weights it adds, the base model otherwise.
     """
     chosen = profile_named(profile) if isinstance(profile, str) else profile
-    start = base_model(chosen.name) if base is None else base
+    starts = [shipped_model(name) for name in chosen.bases] if base is None else [base]
     voxels = int(np.prod([int(n) for n in volume.shape]))
     if chosen.fit_voxels == 0 or voxels < LEAST_VOXELS:
-        return start
+        return starts[0]
     check_voxels(np.asarray(volume[0:1]))
-    held, rest, share = draw_samples(volume, start, min(chosen.fit_voxels, voxels), seed)
-    if len(rest) < LEAST_VOXELS:
-        return start
+    tried = [_fit(volume, start, chosen, seed, progress) for start in starts]
+    return min(tried, key=lambda found: found[1])[0]
+
+
+def _fit(
+    volume: Volume,
+    start: Model,
+    profile: Profile,
+    seed: int,
+    progress: Callable[[int, float], None] | None,
+) -> tuple[Model, float]:
+    """The better of a model and its fit, with the bytes that it will take with the voxels."""
+    voxels = int(np.prod([int(n) for n in volume.shape]))
+    held, rest, share = draw_samples(volume, start, min(profile.fit_voxels, voxels), seed)
+    coded = voxels * share / 8
     net = MixtureNet(start.network.architecture)
     net.load(start.network)
-    before = mean_bits(net, held)
-    coded = voxels * share
-    cost = _WeightCost(net, coded)
-    steps = max(1, round(len(rest) * chosen.fit_passes / chosen.fit_batch))
-    recipe = Recipe(steps, chosen.fit_batch, rate=chosen.fit_rate, warm=0.15, seed=seed)
-    optimise(net, rest, recipe, penalty=cost, progress=progress)
+    unchanged = start, mean_bits(net, held) * coded + len(start.to_bytes())
+    if len(rest) < LEAST_VOXELS:
+        return unchanged
+    steps = max(1, round(len(rest) * profile.fit_passes / profile.fit_batch))
+    recipe = Recipe(steps, profile.fit_batch, rate=profile.fit_rate, warm=0.15, seed=seed)
+    optimise(net, rest, recipe, penalty=_WeightCost(net, voxels * share), progress=progress)
     fitted = Model(net.integers(), start.base_digest)
-    check = MixtureNet(start.network.architecture)
-    check.load(fitted.network)
-    gain = (before - mean_bits(check, held)) * coded / 8
-    return fitted if gain > len(fitted.to_bytes()) - len(start.to_bytes()) else start
+    net.load(fitted.network)
+    changed = fitted, mean_bits(net, held) * coded + len(fitted.to_bytes())
+    return min(unchanged, changed, key=lambda found: found[1])
 
 
 @dataclass
