@@ -11,6 +11,7 @@ __all__ = [
     "CorruptStreamError",
     "MedZipError",
     "ModelError",
+    "ProverError",
     "SourceError",
     "UnsupportedVoxelsError",
     "VerificationError",
@@ -43,6 +44,13 @@ class SourceError(MedZipError, OSError):
 
 class ArchiveError(MedZipError, ValueError):
     """An archive that is incomplete, foreign, or unsafe to restore."""
+
+
+class ProverError(MedZipError):
+    """The process that proves ended without an answer (killed, out of memory).
+
+    Nothing is said about the object by that: its work is kept, and the next run proves it again.
+    """
 
 
 class VerificationError(MedZipError):
