@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["Line"]
 
 MISMATCHES = {kind.__name__ for kind in (ArchiveError, CorruptStreamError, VerificationError)}
-"""Failures after which nothing of an object's work may be taken up again by the next run."""
+"""Failures that are verdicts: never run again, and nothing of the object's work may be taken up by
+the next run."""
 
 
 class Line:
@@ -130,7 +131,8 @@ class _LotRun:
         """Run one task on all items; returns what it made of those that did not fail.
 
         Who fails among several is taken again alone: then a task run of its own shows the failure,
-        and retries it if that may help.
+        and retries it if that may help. Never after a mismatch: bytes that differed once are not
+        trusted because they agree the second time.
 
         Parameters
         ----------
@@ -149,7 +151,7 @@ class _LotRun:
         outcomes = self._finish(name, items, self._start(task, items, there, parameters))
         if len(items) > 1:
             for i, outcome in enumerate(outcomes):
-                if isinstance(outcome, Failure):
+                if isinstance(outcome, Failure) and outcome.kind not in MISMATCHES:
                     alone = (items[i],)
                     future = self._start(task, alone, there, parameters)
                     outcomes[i] = self._finish(name, alone, future)[0]

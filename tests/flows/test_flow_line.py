@@ -1,0 +1,125 @@
+"""Retries and books of a lot, with a runner that runs each task at once in this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import tasks.archive
+from flows.line import Line
+from medzip.archive import Verdict, archive_lock, scan
+from medzip.errors import SourceError, VerificationError
+from tasks.apart import prove_apart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from prefect import Task
+
+    from medzip.archive import ObjectPlan, Proof, Sealed, SeriesRecord
+
+
+@dataclass
+class Future:
+    """What a task returned or raised."""
+
+    value: Any = None
+    error: Exception | None = None
+
+    def result(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+@dataclass
+class Runner:
+    """Calls the function of each task; notes how many objects each call took."""
+
+    calls: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def client(self) -> Runner:
+        return self
+
+    def run(self, call: Callable[[], int], on_error: str) -> dict[str, int]:
+        return {}
+
+    def submit(self, task: Task[..., Any], parameters: dict[str, Any]) -> Future:
+        self.calls.append((task.fn.__name__, len(parameters["items"])))
+        try:
+            return Future(task.fn(**parameters))
+        except Exception as error:
+            return Future(error=error)
+
+
+@pytest.fixture
+def lot(tmp_path: Path) -> tuple[ObjectPlan, ...]:
+    """Three small objects without voxels."""
+    for name in "abc":
+        folder = tmp_path / "source" / name
+        folder.mkdir(parents=True)
+        (folder / "notes.txt").write_text(f"notes of {name}")
+    plans = scan([str(tmp_path / "source")]).plans
+    assert len(plans) == 3
+    return plans
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Path]:
+    with archive_lock(tmp_path / "archive"):
+        yield tmp_path / "archive"
+
+
+def take(runner: Runner, archive: Path, lot: Sequence[ObjectPlan]) -> dict[str, SeriesRecord]:
+    records = Line(runner, str(archive), "fast").take(lot)  # type: ignore[arg-type]
+    assert len(records) == len(lot)
+    return {record.key: record for record in records}
+
+
+def fails_once(victim: str, error: Exception) -> Callable[[Sequence[Sealed]], list[Any]]:
+    """A prover that fails for one object the first time that it sees it."""
+    seen: set[str] = set()
+
+    def prove(sealed: Sequence[Sealed]) -> list[Proof | Exception]:
+        answers = prove_apart(sealed)
+        for number, item in enumerate(sealed):
+            if item.key == victim and victim not in seen:
+                seen.add(victim)
+                answers[number] = error
+        return answers
+
+    return prove
+
+
+def test_a_proof_that_fails_once_is_not_tried_again(
+    lot: tuple[ObjectPlan, ...], archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = lot[1]
+    mismatch = VerificationError("expected SHA-256 a, got b; restore it from a copy")
+    monkeypatch.setattr(tasks.archive, "prove_apart", fails_once(victim.key, mismatch))
+    runner = Runner()
+    records = take(runner, archive, lot)
+    assert [call for call in runner.calls if call[0] == "prove_series"] == [("prove_series", 3)]
+    failed = records.pop(victim.key)
+    assert failed.verdict is Verdict.FAILED
+    assert failed.failure is not None
+    assert (failed.failure.stage, failed.failure.kind) == ("prove", "VerificationError")
+    assert {record.verdict for record in records.values()} == {Verdict.PROVEN}
+    assert {path.stem for path in (archive / "objects").glob("*.zip")} == set(records)
+    assert not (archive / "work" / victim.key).exists()
+
+
+def test_another_failure_is_tried_again_alone(
+    lot: tuple[ObjectPlan, ...], archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = SourceError("expected to read it, got nothing; check the disk")
+    monkeypatch.setattr(tasks.archive, "prove_apart", fails_once(lot[1].key, error))
+    runner = Runner()
+    records = take(runner, archive, lot)
+    proofs = [call for call in runner.calls if call[0] == "prove_series"]
+    assert proofs == [("prove_series", 3), ("prove_series", 1)]
+    assert {record.verdict for record in records.values()} == {Verdict.PROVEN}
