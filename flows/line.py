@@ -208,7 +208,7 @@ class _LotRun:
         try:
             return list(future.result())
         except StepFailedError as error:
-            return [error.failure for _ in items]
+            return [replace(error.failure, name=item.name) for item in items]
         except Exception as error:  # a worker that died too often, a timeout, a lost scheduler
             failure = StepFailedError.of(items[0].name, name, error).failure
             return [replace(failure, name=item.name) for item in items]

@@ -15,7 +15,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from medzip import archive as steps
-from medzip.errors import VerificationError
+from medzip.errors import ProverError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ def prove_apart(lot: Sequence[Sealed]) -> list[Proof | Exception]:
 
     Raises
     ------
-    VerificationError
+    ProverError
         If that interpreter ended without an answer (killed for memory, say).
     """
     path = os.pathsep.join(entry for entry in sys.path if entry)
@@ -47,7 +47,7 @@ def prove_apart(lot: Sequence[Sealed]) -> list[Proof | Exception]:
         check=False,
     )
     if run.returncode != 0:
-        raise VerificationError(
+        raise ProverError(
             f"expected proofs of {len(lot)} objects, got exit status {run.returncode} of the "
             "process that decodes them; look for a lack of memory and run again"
         )

@@ -12,6 +12,7 @@ from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 
 from medzip import archive as steps
 from medzip.archive.encoding import read_slab
+from medzip.errors import ProverError
 from tasks.apart import prove_apart
 from tasks.policy import IO_RETRIES, TAGS, StepFailedError, cache_key, run_each
 
@@ -133,11 +134,16 @@ def prove_series(label: str, items: tuple[Sealed, ...]) -> list[Proof | Failure]
     """Decode each object from its stored bytes and compare every file.
 
     Always in another process than the one that sealed it: where both come to the same worker, a
-    fresh interpreter does it. Never cached, and a mismatch is never retried.
+    fresh interpreter does it. Never cached, and a mismatch is never retried. An interpreter that
+    was killed says nothing about any object of the lot: each of them fails and may be tried again.
     """
     if all(sealed.pid != os.getpid() for sealed in items):
         return run_each("prove", steps.prove, items)
-    answers = dict(zip(items, prove_apart(items), strict=True))
+    answers: dict[Sealed, Proof | Exception]
+    try:
+        answers = dict(zip(items, prove_apart(items), strict=True))
+    except ProverError as error:
+        answers = dict.fromkeys(items, error)
 
     def answer_for(sealed: Sealed) -> Proof:
         answer = answers[sealed]

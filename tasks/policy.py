@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from medzip import __version__
 from medzip import archive as steps
 from medzip.codec import FORMAT_VERSION
-from medzip.errors import MedZipError, SourceError
+from medzip.errors import MedZipError, ProverError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,12 +71,13 @@ def is_transient(error: BaseException) -> bool:
     """Whether doing the same again may succeed.
 
     True for input and output errors of a device or network, also where the library reports one as
-    a :class:`~medzip.errors.SourceError`. Never for a mismatch or any other verdict of the library.
+    a :class:`~medzip.errors.SourceError`, and where the process that proves was killed. Never for a
+    mismatch or any other verdict of the library.
     """
     if isinstance(error, SourceError):
         return error.__cause__ is not None and is_transient(error.__cause__)
     if isinstance(error, MedZipError):
-        return False
+        return isinstance(error, ProverError)
     return isinstance(error, OSError) and error.errno in _TRANSIENT
 
 
@@ -112,7 +113,7 @@ class StepFailedError(Exception):
 
 
 def retry_io(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """Prefect's ``retry_condition_fn``: transient input and output errors only."""
+    """Prefect's ``retry_condition_fn``: what :func:`is_transient` says may pass, only."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, StepFailedError) and error.transient
 

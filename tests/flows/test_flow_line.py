@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import tasks.apart
 import tasks.archive
 from flows.line import Line
 from medzip.archive import Verdict, archive_lock, scan
@@ -123,3 +126,43 @@ def test_another_failure_is_tried_again_alone(
     proofs = [call for call in runner.calls if call[0] == "prove_series"]
     assert proofs == [("prove_series", 3), ("prove_series", 1)]
     assert {record.verdict for record in records.values()} == {Verdict.PROVEN}
+
+
+def killed(times: int) -> Callable[..., Any]:
+    """Stand-in for ``subprocess.run`` whose first interpreters die by a signal."""
+    left = [times]
+    real = subprocess.run
+
+    def run(command: list[str], **options: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            dies = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+            command = [sys.executable, "-c", dies]
+        return real(command, **options)
+
+    return run
+
+
+def test_a_prover_that_was_killed_once_costs_nothing(
+    lot: tuple[ObjectPlan, ...], archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks.apart.subprocess, "run", killed(1))
+    runner = Runner()
+    records = take(runner, archive, lot)
+    proofs = [count for call, count in runner.calls if call == "prove_series"]
+    assert proofs == [3, 1, 1, 1]
+    assert {record.verdict for record in records.values()} == {Verdict.PROVEN}
+
+
+@pytest.mark.parametrize("objects", [1, 3])
+def test_a_prover_that_is_always_killed_leaves_the_work(
+    lot: tuple[ObjectPlan, ...], archive: Path, monkeypatch: pytest.MonkeyPatch, objects: int
+) -> None:
+    monkeypatch.setattr(tasks.apart.subprocess, "run", killed(100))
+    records = take(Runner(), archive, lot[:objects])
+    for record in records.values():
+        assert record.failure is not None
+        assert (record.failure.name, record.failure.kind) == (record.name, "ProverError")
+        assert "exit status -9" in record.failure.message
+        assert (archive / "work" / record.key / "object.zip").exists()
+    assert not list((archive / "objects").glob("*.zip"))

@@ -11,7 +11,7 @@ from prefect.states import Failed
 
 from medzip import archive as steps
 from medzip.archive import Failure, ObjectRef
-from medzip.errors import CorruptStreamError, SourceError, VerificationError
+from medzip.errors import CorruptStreamError, ProverError, SourceError, VerificationError
 from tasks.policy import StepFailedError, cache_key, is_transient, retry_io, run_each
 from tasks.series import check_series
 
@@ -37,12 +37,13 @@ def source_error(cause: BaseException | None) -> SourceError:
         (source_error(None), False),
         (source_error(OSError(errno.EIO, "I/O", PATH)), True),
         (source_error(PermissionError(errno.EACCES, "denied", PATH)), False),
+        (ProverError("expected proofs, got exit status -9"), True),
         (VerificationError("expected a, got b"), False),
         (CorruptStreamError("expected a, got b"), False),
         (ValueError("a mistake in the code"), False),
     ],
 )
-def test_only_input_and_output_errors_are_transient(error: Exception, expected: bool) -> None:
+def test_only_what_says_nothing_of_the_bytes_is_transient(error: Exception, expected: bool) -> None:
     assert is_transient(error) is expected
     failed = StepFailedError.of(REF.key, "stage", error)
     assert retry_io(None, None, Failed(data=failed)) is expected
