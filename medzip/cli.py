@@ -143,14 +143,22 @@ def verify(archive: _ArchivePath, workers: _Workers = None, as_json: _Json = Fal
 @app.command()
 def inspect(archive: _ArchivePath, as_json: _Json = False) -> None:
     """List the objects of ARCHIVE; series are shown by the name that reports use."""
-    records = archives.inspect(archive)
+    failures: list[Failure] = []
+    records = archives.inspect(archive, failures.append)
     if as_json:
-        _print_json({"archive": os.fspath(archive), "objects": to_json(records)})
-        return
-    _print_objects(records)
-    raw, encoded = sum(r.raw_bytes for r in records), sum(r.encoded_bytes for r in records)
-    files = sum(r.files for r in records)
-    _print_line(f"{files} files, {raw} -> {encoded} bytes{_ratio(raw, encoded)}")
+        _print_json(
+            {
+                "archive": os.fspath(archive),
+                "objects": to_json(records),
+                "failures": _failures(failures),
+            }
+        )
+    else:
+        _print_objects(records)
+        raw, encoded = sum(r.raw_bytes for r in records), sum(r.encoded_bytes for r in records)
+        files = sum(r.files for r in records)
+        _print_line(f"{files} files, {raw} -> {encoded} bytes{_ratio(raw, encoded)}")
+    _end(failures)
 
 
 def main() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from medzip.archive.container import ENVELOPE, MANIFEST, slab_name, volume_metadata
+from medzip.archive.failures import failure_of
 from medzip.archive.index import read_index
 from medzip.archive.layout import ARCHIVE_FORMAT, object_path, open_archive
 from medzip.archive.reader import ObjectReader
@@ -24,7 +24,11 @@ from medzip.archive.records import (
 from medzip.errors import ArchiveError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from medzip.archive.layout import StrPath
+    from medzip.archive.records import Failure
 
 __all__ = ["describe", "inspect", "object_paths"]
 
@@ -125,17 +129,35 @@ def object_paths(archive: StrPath) -> list[Path]:
     return [*listed, *(there[key] for key in sorted(there.keys() - set(order)))]
 
 
-def inspect(archive: StrPath) -> tuple[SeriesRecord, ...]:
+def inspect(
+    archive: StrPath, on_failure: Callable[[Failure], None] | None = None
+) -> tuple[SeriesRecord, ...]:
     """Describe all objects of an archive.
+
+    Parameters
+    ----------
+    archive : path
+        The archive.
+    on_failure : callable, optional
+        Called for each object that is broken; the others are described all the same. Without it
+        the first broken object raises.
 
     Returns
     -------
     tuple of SeriesRecord
-        Oldest object first; a broken object raises.
+        Oldest object first.
 
     Raises
     ------
     ArchiveError
-        When the folder is no archive or an object is broken.
+        When the folder is no archive, or (without ``on_failure``) an object is broken.
     """
-    return tuple(describe(Path(path)) for path in object_paths(archive))
+    records = []
+    for path in object_paths(archive):
+        try:
+            records.append(describe(path))
+        except Exception as error:
+            if on_failure is None:
+                raise
+            on_failure(failure_of(path.stem, "inspect", error))
+    return tuple(records)

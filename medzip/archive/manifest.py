@@ -117,7 +117,14 @@ def read_manifest(data: bytes, name: str) -> Manifest:
         manifest = _build(value)
     except ArchiveError:
         raise
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise ArchiveError(
             f"{name}: expected a manifest, got {type(error).__name__}: {error}; "
             "restore the object from a copy"

@@ -9,12 +9,11 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 import zarr
-
-from medzip.errors import MedZipError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,20 +59,32 @@ def fan_out(
 ) -> Iterator[tuple[int, Result | BaseException]]:
     """Call with each of ``arguments``; give number and result, or what it raised, as they come.
 
-    Only what data may cause is given as a result (OSError, MedZipError, a worker that died); a
-    fault of the program is raised.
+    Whatever one call raises is its result, and the others go on. Where a worker died (killed, out
+    of memory) the calls in hand are made once more, each in a process of its own: only the one that
+    kills its process again has failed.
     """
     if workers <= 1 or len(arguments) <= 1:
         for number, one in enumerate(arguments):
             try:
                 yield number, call(*one)
-            except (OSError, MedZipError) as error:
+            except Exception as error:
                 yield number, error
         return
-    with new_pool(min(workers, len(arguments))) as pool:
+    left = set(range(len(arguments)))
+    with new_pool(min(workers, len(arguments))) as pool, suppress(BrokenProcessPool):
         futures = {pool.submit(call, *one): n for n, one in enumerate(arguments)}
         for future in as_completed(futures):
             try:
-                yield futures[future], future.result()
-            except (OSError, MedZipError, BrokenProcessPool) as error:
-                yield futures[future], error
+                result: Result | BaseException = future.result()
+            except BrokenProcessPool:
+                continue
+            except Exception as error:
+                result = error
+            left.remove(futures[future])
+            yield futures[future], result
+    for number in sorted(left):
+        with new_pool(1) as alone:
+            try:
+                yield number, alone.submit(call, *arguments[number]).result()
+            except Exception as error:
+                yield number, error

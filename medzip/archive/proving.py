@@ -18,7 +18,7 @@ from zarr.storage import ZipStore
 from medzip.archive.layout import sha256_file
 from medzip.archive.reader import ObjectReader, file_digests
 from medzip.archive.records import Proof
-from medzip.errors import VerificationError
+from medzip.errors import MedZipError, VerificationError
 
 if TYPE_CHECKING:
     from medzip.archive.records import Sealed
@@ -128,18 +128,36 @@ def _read_with_zarr(reader: ObjectReader) -> None:
     The last one is the slab that may be shorter than its chunk.
     """
     with zarr.config.set({"async.concurrency": 1}), ZipStore(reader.path, mode="r") as store:
-        group = zarr.open_group(store, mode="r")
-        for number, volume in enumerate(reader.manifest.volumes):
-            array = group[f"volumes/{number}"]
-            slab = volume.slabs - 1
-            expected = reader.slab(number, slab, reader.model(number))
-            if not isinstance(array, zarr.Array) or not np.array_equal(
-                np.asarray(array[slab * volume.depth :]), expected
-            ):
+        for number in range(len(reader.manifest.volumes)):
+            try:
+                found = _last_slab(reader, store, number)
+            except (MedZipError, OSError, MemoryError):
+                raise
+            except Exception as error:  # whatever broken metadata lead to inside Zarr
+                found = f"{type(error).__name__}: {error}"
+            if found:
                 raise VerificationError(
                     f"{reader.path}: expected Zarr to read volume {number} as it was stored, got "
-                    "other voxels; run again"
+                    f"{found}; run again"
                 )
+
+
+def _last_slab(reader: ObjectReader, store: ZipStore, number: int) -> str:
+    """Read the last slab of a volume with Zarr; return what is wrong with it, or ""."""
+    volume = reader.manifest.volumes[number]
+    array = zarr.open_group(store, mode="r")[f"volumes/{number}"]
+    chunks = (volume.depth, *volume.shape[1:])
+    if (
+        not isinstance(array, zarr.Array)
+        or (array.shape, array.chunks) != (volume.shape, chunks)
+        or array.dtype != volume.dtype
+        or array.compressors
+    ):
+        return f"{array}"
+    slab = volume.slabs - 1
+    expected = reader.slab(number, slab, reader.model(number))
+    same = np.array_equal(np.asarray(array[slab * volume.depth :]), expected)
+    return "" if same else "other voxels"
 
 
 def _elsewhere(sealed: Sealed) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import tempfile
 import zipfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 import numpy as np
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["ObjectReader", "file_digests"]
 
 _MANIFEST_LIMIT = 1 << 30
-# What zipfile, json and numpy raise on broken bytes.
-_BROKEN = (zipfile.BadZipFile, EOFError, KeyError, IndexError, TypeError, ValueError)
 
 
 class ObjectReader:
@@ -60,10 +59,8 @@ class ObjectReader:
     def __init__(self, path: Path, spool: str | None = None) -> None:
         self.path = path
         self._spool = spool
-        try:
+        with self._naming():
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, ValueError) as error:
-            raise self._broken(error) from error
         try:
             self.manifest = self._read_manifest()
         except BaseException:
@@ -83,7 +80,7 @@ class ObjectReader:
         """
         manifest = self.manifest
         volumes = [self._volume(number) for number in range(len(manifest.volumes))]
-        with self._open(ENVELOPE) as source:
+        with self._naming(), self._open(ENVELOPE) as source:
             envelope = EnvelopeReader(source)
             for file in manifest.files:
                 if file.copy_of >= 0:
@@ -97,9 +94,16 @@ class ObjectReader:
                 pass
 
     def model(self, volume: int) -> Model:
-        """Model of a volume, from the configuration of its codec."""
-        metadata = json.loads(self._read(volume_metadata(volume)))
-        return MedZipCodec.from_dict(metadata["codecs"][0]).loaded
+        """Model of a volume, from the configuration of its codec.
+
+        Raises
+        ------
+        ArchiveError, ModelError
+            When it is broken.
+        """
+        with self._naming():
+            metadata = json.loads(self._read(volume_metadata(volume)))
+            return MedZipCodec.from_dict(metadata["codecs"][0]).loaded
 
     def sizes(self) -> dict[str, int]:
         """Bytes that each entry of the container takes, by its name."""
@@ -155,7 +159,9 @@ class ObjectReader:
             if broken is None:
                 try:
                     yield from self._span(span, header, volumes[span.stack])
-                except (*_BROKEN, MedZipError) as error:
+                except OSError:
+                    raise
+                except Exception as error:
                     broken = error
         yield from _envelope(envelope, file.size - position)
         if broken is not None:
@@ -180,26 +186,31 @@ class ObjectReader:
             )
 
     def _guard(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """Name what broken bytes raise inside zipfile and json."""
-        try:
+        """Name what the pieces raise."""
+        with self._naming():
             yield from pieces
-        except MedZipError:
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Name what broken bytes raise inside zipfile, zlib, struct, json, numpy and the codec.
+
+        There is no end to what that may be, so all of it counts as a broken object, but for what
+        says so itself and what is the machine's.
+        """
+        try:
+            yield
+        except (MedZipError, OSError, MemoryError):
             raise
-        except _BROKEN as error:
+        except Exception as error:
             raise self._broken(error) from error
 
     def _open(self, name: str) -> BinaryIO:
-        try:
+        with self._naming():
             return cast("BinaryIO", self._zip.open(name))
-        except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-            raise self._broken(error) from error
 
     def _read(self, name: str) -> bytes:
-        with self._open(name) as file:
-            try:
-                return file.read()
-            except (zipfile.BadZipFile, EOFError) as error:
-                raise self._broken(error) from error
+        with self._naming(), self._open(name) as file:
+            return file.read()
 
     def _read_manifest(self) -> Manifest:
         try:
@@ -212,8 +223,8 @@ class ObjectReader:
 
     def _broken(self, error: Exception) -> ArchiveError:
         return ArchiveError(
-            f"{self.path}: expected an object of a MedZip archive, got {error}; restore it from a "
-            "copy, or compress its source again"
+            f"{self.path}: expected an object of a MedZip archive, got {type(error).__name__}: "
+            f"{error}; restore it from a copy, or compress its source again"
         )
 
 

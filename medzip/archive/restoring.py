@@ -13,7 +13,7 @@ from medzip.archive.places import folder_below, make_link, scratch_folder, write
 from medzip.archive.pool import fan_out
 from medzip.archive.reader import ObjectReader
 from medzip.archive.records import NAME_DIGITS, Event, Failure
-from medzip.errors import ArchiveError, MedZipError
+from medzip.errors import ArchiveError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -238,8 +238,8 @@ def _destination(dest: StrPath) -> Iterator[int]:
 
 @contextmanager
 def _failing(result: Restored, key: str | None) -> Iterator[None]:
-    """Turn an exception that one object or file may raise into a failure and go on."""
+    """Turn whatever one object or file raises into its failure and go on."""
     try:
         yield
-    except (OSError, MedZipError) as error:
+    except Exception as error:
         result.failures.append(failure_of(key, "restore", error))
