@@ -5,10 +5,13 @@ The way of a voxel: `packing` -> `layout` (when: `schedule`; from what: `neighbo
 and `engine` are the fast path, `reference` the plain one that it is held against.
 """
 
-from medzip.codec.model import Model, base_model
-from medzip.codec.profile import PROFILES, Profile, profile_named, slab_depth
-from medzip.codec.slab import FORMAT_VERSION, decode_slab, encode_slab, residual_slab
-from medzip.codec.stream import decode_stream, encode_stream
+from medzip.codec.compiled import compiled_by_source
+
+with compiled_by_source():
+    from medzip.codec.model import Model, base_model
+    from medzip.codec.profile import PROFILES, Profile, profile_named, slab_depth
+    from medzip.codec.slab import FORMAT_VERSION, decode_slab, encode_slab, residual_slab
+    from medzip.codec.stream import decode_stream, encode_stream
 
 __all__ = [
     "FORMAT_VERSION",

@@ -111,8 +111,9 @@ def _decode_miss(state, words, position, bits, reference, count):
         position, bit = decode_bit(state, words, position, 32768)
         distance = 2 * distance + bit
     value = reference - distance if below else reference + distance
-    # only a corrupt stream leaves the range; the checksum will say so
-    return position, min(max(value, 0), count - 1)
+    if value < 0 or value >= count or digits > 15:
+        value = -1  # no encoder writes this
+    return position, value
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -311,7 +312,7 @@ def decode_step(
     """Decode one step of every slab into the store, with the margins it fills.
 
     Parameters are those of `encode_step`, then `shape` and `wy` of the layout and `guess_logits`.
-    Raises nothing: a corrupt stream gives wrong values, and the slab's checksum tells.
+    Returns whether all of it could have been written by an encoder.
     """
     depth, height, width = shape
     for number in range(count):
@@ -338,13 +339,18 @@ def decode_step(
                             state[b], words[b], position, bits[b], reference, limit
                         )
             else:
-                target = min(quantile(state[b]), _FULL - 1)
+                target = quantile(state[b])
+                if target >= _FULL:
+                    return False
                 value, left, right = _find(
                     target, c0 + i, limit, centre, weight, slope, intercept, table, logits
                 )
                 position = consume(state[b], words[b], position, left, right - left)
+            if value < 0:
+                return False
             row[i] = np.uint16(value)
         positions[b] = position
         write_segment(
             store[b], segment[Z], segment[ROW], segment[Y], n, depth, height, width, wy, reach
         )
+    return True

@@ -17,6 +17,7 @@ from medzip.codec.network import OUTPUTS
 from medzip.codec.products import GRANULE, Product
 from medzip.codec.schedule import wavefront
 from medzip.codec.tables import exp2_table, log2_table, logistic_table
+from medzip.errors import CorruptStreamError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,7 +164,13 @@ class Engine:
         return out
 
     def decode(self, data: list[bytes], origins: list[int], counts: list[int]) -> list[np.ndarray]:
-        """Words to packed slabs: the inverse of `encode`."""
+        """Words to packed slabs: the inverse of `encode`.
+
+        Raises
+        ------
+        CorruptStreamError
+            No encoder could have written these words.
+        """
         slabs = len(data)
         store = self.layout.empty(slabs)
         width = self.layout.shape[2]
@@ -176,8 +183,9 @@ class Engine:
         bits = coder.fresh_bits(slabs)
         positions = np.full(slabs, 2, dtype=np.int64)
         limits = np.array(counts, dtype=np.int64)
+        sound = True
         for count, per_slab in self._distributions(store):
-            coder.decode_step(
+            sound = coder.decode_step(
                 store,
                 self._segments,
                 count,
@@ -199,6 +207,14 @@ class Engine:
                 self.layout.shape,
                 self.layout.wy,
                 self._logits,
+            )
+            if not sound:
+                break
+        lengths = [len(stream) for stream in streams]
+        if not (sound and all(map(rangecoder.all_read, lengths, positions.tolist()))):
+            raise CorruptStreamError(
+                "expected words that an encoder could have written, got others; "
+                "restore the object from a copy"
             )
         out = []
         for b in range(slabs):

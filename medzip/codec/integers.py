@@ -48,7 +48,14 @@ def decode_integers(data: bytes, sizes: list[int]) -> list[np.ndarray]:
     for size in sizes:
         array = np.empty(size, dtype=np.int64)
         position = _decode(array, state[0], words, position)
+        if position < 0:
+            break
         out.append(array)
+    if not rangecoder.all_read(len(words), position):
+        raise CorruptStreamError(
+            f"expected a list that ends with its words, got {len(words)} words; "
+            "the stream is damaged"
+        )
     return out
 
 
@@ -86,6 +93,7 @@ def _encode(array, state, words, position):
 
 @numba.njit(cache=True, nogil=True)
 def _decode(array, state, words, position):
+    """Fill the array; returns the position, or -1 where no encoder could have written this."""
     bits = np.full(_CONTEXTS, 32768, dtype=np.int64)
     for j in range(len(array)):
         position, nonzero = decode_bit(state, words, position, bits[_ZERO])
@@ -109,6 +117,8 @@ def _decode(array, state, words, position):
                 if not more:
                     break
                 digits += 1
+            if digits > 30:
+                return -1
             tail = 1
             for _ in range(digits):
                 position, bit = decode_bit(state, words, position, 32768)

@@ -24,7 +24,7 @@ from medzip.canonical import canonical_json
 from medzip.codec.integers import decode_integers, encode_integers
 from medzip.codec.network import Architecture, Layer, Network
 from medzip.codec.profile import PROFILES, profile_named
-from medzip.errors import CorruptStreamError, ModelError
+from medzip.errors import CorruptStreamError, MedZipError, ModelError
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -127,22 +127,36 @@ class Model:
             raise CorruptStreamError(
                 "expected a model with a matching CRC-32C, got another; restore it from a copy"
             )
-        kind, body = data[4], data[5:-4]
-        if kind == WHOLE:
-            return Model(_read_whole(body), None)
-        if kind not in (BASE, FITTED):
-            raise ModelError(f"expected model kind 0, 1 or 2, got {kind}; use a newer MedZip")
-        digest = body[:32].hex()
-        base = shipped_network(digest)
-        if kind == BASE:
-            return Model(base, digest, is_base=True)
-        arrays = _arrays(base)
-        changes = decode_integers(body[32:], [array.size for array in arrays])
-        changed = [
-            (array.astype(np.int64).reshape(-1) + change).reshape(array.shape)
-            for array, change in zip(arrays, changes, strict=True)
-        ]
-        return Model(_network(base.architecture, changed), digest)
+        try:
+            return _read_model(data[4], data[5:-4])
+        except MedZipError:
+            raise
+        except (ValueError, KeyError, TypeError, struct.error) as error:
+            raise ModelError(
+                f"expected a model as docs/format.md has it, got {type(error).__name__}: {error}; "
+                "restore it from a copy"
+            ) from error
+
+
+def _read_model(kind: int, body: bytes) -> Model:
+    """Content of a model by its kind."""
+    if kind == WHOLE:
+        return Model(_read_whole(body), None)
+    if kind not in (BASE, FITTED):
+        raise ModelError(f"expected model kind 0, 1 or 2, got {kind}; use a newer MedZip")
+    digest = body[:32].hex()
+    if len(body) < 32 or (kind == BASE and len(body) > 32):
+        raise ModelError(f"expected a digest of 32 bytes, got {len(body)}; restore it from a copy")
+    base = shipped_network(digest)
+    if kind == BASE:
+        return Model(base, digest, is_base=True)
+    arrays = _arrays(base)
+    changes = decode_integers(body[32:], [array.size for array in arrays])
+    changed = [
+        (array.astype(np.int64).reshape(-1) + change).reshape(array.shape)
+        for array, change in zip(arrays, changes, strict=True)
+    ]
+    return Model(_network(base.architecture, changed), digest)
 
 
 def base_model(profile: str) -> Model:
@@ -233,12 +247,18 @@ def read_network(folder: Traversable) -> Network:
 
 
 def _architecture(config: dict[str, Any]) -> Architecture:
-    return Architecture(
+    """The form of a configuration, within its limits before anything is built from it."""
+    names = {"squared_radii", "hidden", "activation_bits", "right_reach"}
+    if set(config) != names:
+        raise ModelError(f"expected {sorted(names)}, got {sorted(config)}; use a newer MedZip")
+    form = Architecture(
         tuple(config["squared_radii"]),
         tuple(config["hidden"]),
         tuple(config["activation_bits"]),
-        int(config["right_reach"]),
+        config["right_reach"],
     )
+    form.check()
+    return form
 
 
 def _arrays(network: Network) -> list[np.ndarray]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import isqrt
 
 import numpy as np
 
@@ -109,7 +110,7 @@ def disc(squared_radii: tuple[int, ...], right_reach: int = 3) -> Neighbourhood:
     """
     offsets: list[Offset] = []
     for back, limit in enumerate(squared_radii):
-        reach = int(limit**0.5)
+        reach = isqrt(limit)
         plane = [
             (-back, dy, dx)
             for dy in range(-reach, reach + 1)

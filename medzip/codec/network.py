@@ -29,6 +29,8 @@ WEIGHT_LIMIT = 64
 HEAD_LIMIT = 64 * 128 - 1
 ACTIVATION_LIMIT = 127
 INPUT_EXTREME = 4096
+INPUTS_LIMIT = 2048
+"""Below this a float32 product of int8 operands is exact, too (`medzip.codec.products`)."""
 LINEAR_BITS = 14
 """Fractional bits of the linear path's weights."""
 MEAN_SHIFT = 10
@@ -54,6 +56,27 @@ class Architecture:
     hidden: tuple[int, ...]
     activation_bits: tuple[int, ...]
     right_reach: int = 3
+
+    def check(self) -> None:
+        """Raise ModelError for a form that is out of the format's limits, before it is built."""
+        numbers = (*self.squared_radii, *self.hidden, *self.activation_bits, self.right_reach)
+        if not (
+            all(type(number) is int for number in numbers)
+            and 1 <= len(self.squared_radii) <= 8
+            and all(5 <= radius <= 400 for radius in self.squared_radii[:1])
+            and all(0 <= radius <= 400 for radius in self.squared_radii)
+            and 1 <= self.right_reach <= 20
+            and 1 <= len(self.hidden) <= 8
+            and all(8 <= units <= 1024 and units % 8 == 0 for units in self.hidden)
+            and len(self.activation_bits) == len(self.hidden)
+            and all(0 <= bits <= 7 for bits in self.activation_bits)
+        ):
+            raise ModelError(
+                "expected a model form within the limits of docs/format.md (section 5), got "
+                f"{self}; use another model"
+            )
+        if self.inputs >= INPUTS_LIMIT:
+            raise ModelError(f"expected fewer than {INPUTS_LIMIT} inputs, got {self.inputs}")
 
     @cached_property
     def neighbourhood(self) -> Neighbourhood:
@@ -113,6 +136,7 @@ class Network:
 
     def __post_init__(self) -> None:
         form = self.architecture
+        form.check()
         sizes = (form.inputs, *form.hidden)
         if len(self.hidden) != len(form.hidden) or len(form.activation_bits) != len(form.hidden):
             raise ModelError(

@@ -17,32 +17,31 @@ __all__ = ["GRANULE", "Product", "int8_is_exact"]
 
 GRANULE = 16
 """Columns come in multiples of this: CUDA's int8 product wants multiples of 8, vectors 16."""
-_INPUT_LIMIT = 2047
 
 
 @cache
-def int8_is_exact() -> bool:
-    """Whether `torch._int_mm` is exact here on extreme operands; tried once a process."""
+def int8_is_exact(rows: int, inner: int, width: int) -> bool:
+    """Whether `torch._int_mm` is exact here for one shape, on extreme and random operands.
+
+    Kernels are chosen by shape, so each shape is tried as it will run (once a process), against
+    float64 products, which are exact below 2^53.
+    """
     generator = np.random.default_rng(0)
-    for rows, inner, columns in ((16, 8, 16), (48, 83, 160), (128, 256, 1040), (24, 128, 16)):
-        for style in range(3):
-            if style == 0:
-                left = np.full((rows, inner), -64)
-                right = np.full((inner, columns), 127)
-            elif style == 1:
-                left = np.where(generator.random((rows, inner)) < 0.5, 64, -64)
-                right = np.where(generator.random((inner, columns)) < 0.5, 127, -128)
-            else:
-                left = generator.integers(-64, 65, (rows, inner))
-                right = generator.integers(-128, 128, (inner, columns))
-            try:
-                found = torch._int_mm(
-                    torch.from_numpy(left.astype(np.int8)), torch.from_numpy(right.astype(np.int8))
-                )
-            except RuntimeError:
-                return False
-            if not np.array_equal(found.numpy(), left @ right):
-                return False
+    signs = generator.random((rows, inner)) < 0.5, generator.random((inner, width)) < 0.5
+    trials = (
+        (np.full((rows, inner), -64), np.full((inner, width), 127)),
+        (np.where(signs[0], 64, -64), np.where(signs[1], 127, -128)),
+        (generator.integers(-64, 65, (rows, inner)), generator.integers(-128, 128, (inner, width))),
+    )
+    found = torch.empty((rows, width), dtype=torch.int32)
+    for left, right in trials:
+        operands = [torch.from_numpy(side.astype(np.int8)) for side in (left, right)]
+        try:
+            torch._int_mm(*operands, out=found)
+        except RuntimeError:
+            return False
+        if not np.array_equal(found.numpy(), left.astype(np.float64) @ right.astype(np.float64)):
+            return False
     return True
 
 
@@ -56,14 +55,15 @@ class Product:
     capacity
         The widest input, columns.
     exact_int8
-        Use the int8 kernel; by default where `int8_is_exact`.
+        Use the int8 kernel; by default where `int8_is_exact` for narrow and full inputs.
     """
 
     def __init__(self, weights: np.ndarray, capacity: int, exact_int8: bool | None = None) -> None:
-        self._int8 = int8_is_exact() if exact_int8 is None else exact_int8
         rows, inner = weights.shape
-        if inner > _INPUT_LIMIT:
-            raise ValueError(f"expected at most {_INPUT_LIMIT} inputs, got {inner}")
+        if exact_int8 is None:
+            widths = {min(width, capacity) for width in (GRANULE, 1024, capacity)}
+            exact_int8 = all(int8_is_exact(rows, inner, width) for width in widths)
+        self._int8 = exact_int8
         self._weights = torch.from_numpy(np.ascontiguousarray(weights))
         self._rows, self._inner = rows, inner
         self.inputs = np.zeros(inner * capacity, dtype=np.int8)

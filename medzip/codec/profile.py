@@ -47,7 +47,7 @@ PROFILES = {
     for profile in (
         Profile("fast", ("fast",), 0, 0.0, 0, 0.0, 32),
         Profile("default", ("default",), 1_000_000, 3.0, 1024, 3e-3, 32),
-        Profile("max", ("max", "default"), 2_000_000, 6.0, 1024, 3e-3, 48),
+        Profile("max", ("max", "default"), 1_500_000, 8.0, 2048, 2e-3, 48),
     )
 }
 

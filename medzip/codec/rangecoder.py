@@ -20,7 +20,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-__all__ = ["consume", "decoder_state", "encode", "encoder_state", "finish", "quantile"]
+__all__ = ["all_read", "consume", "decoder_state", "encode", "encoder_state", "finish", "quantile"]
 
 _32 = np.uint64(32)
 _24 = np.uint64(24)
@@ -89,6 +89,15 @@ def finish(state, words, position):
         words[position] = np.uint32(0)
         position += 1
     return position
+
+
+def all_read(words: int, position: int) -> bool:
+    """Whether a decoder at `position` has read a stream of so many words to its end.
+
+    It reads two words to begin with and one whenever the encoder wrote one; `finish` writes one or
+    two more. A stream of nothing has no words.
+    """
+    return position - 1 <= words <= position or (words == 0 and position == 2)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")

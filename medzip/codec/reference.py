@@ -1,6 +1,6 @@
 """The plain decoder: NumPy int64 and constriction, slow, the oracle of the fast path.
 
-It is written from docs/format.md: the schedule's voxel lists, `features_at`, `Network.forward`,
+It follows docs/format.md with the plain definitions: voxel lists, `features_at`, `Network.forward`,
 `mixture_of`, whole tables of cumulative counts, and constriction's own `RangeDecoder`. It shares
 none of the Numba kernels.
 """
@@ -15,6 +15,7 @@ import numpy as np
 from medzip.codec.features import features_at
 from medzip.codec.mixture import cumulative, mixture_of
 from medzip.codec.schedule import wavefront
+from medzip.errors import CorruptStreamError
 
 if TYPE_CHECKING:
     from medzip.codec.network import Network
@@ -116,7 +117,10 @@ def _flat(
     found = 1
     for i in range(digits - 1, -1, -1):
         found = 2 * found + _bit(coder, None, 0, (distance >> i) & 1)
-    return reference - found if below else reference + found
+    value = reference - found if below else reference + found
+    if digits > 15 or not 0 <= value < count:
+        raise CorruptStreamError(f"expected a value below {count}, got {value}; damaged")
+    return value
 
 
 def _bit(coder: _Sink | _Source, bits: list[int] | None, index: int, bit: int) -> int:

@@ -5,6 +5,7 @@ A slab is coded on its own: any slab of a volume can be read without the others.
 
 from __future__ import annotations
 
+import math
 import struct
 import threading
 from collections import OrderedDict
@@ -16,8 +17,18 @@ import numpy as np
 
 from medzip.codec.engine import Engine
 from medzip.codec.integers import decode_integers, encode_integers
-from medzip.codec.packing import DTYPES, Packing, choose_packing, histogram, pack, unpack
-from medzip.errors import CorruptStreamError, ModelError
+from medzip.codec.layout import Layout
+from medzip.codec.packing import (
+    DTYPES,
+    Packing,
+    check_voxels,
+    choose_packing,
+    histogram,
+    pack,
+    unpack,
+)
+from medzip.codec.schedule import wavefront
+from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
 
 if TYPE_CHECKING:
     from medzip.codec.model import Model
@@ -37,7 +48,10 @@ RANKS, RAW = 1, 2
 """Flags: values are ranks; the body is the packed values, not coded."""
 _HEADER = struct.Struct("<3sBBBH16sIIIIiIIiIII")
 _CRC = struct.Struct("<I")
-MOST_VOXELS = 1 << 31
+MOST_VOXELS = 1 << 27
+"""Voxels a slab at most, so that a few bytes cannot ask for all memory."""
+STORE_BYTES = 1 << 30
+"""A slab whose skewed store would be larger is stored as it is: slices far higher than wide."""
 _ENGINES_KEPT = 2
 _local = threading.local()
 
@@ -117,8 +131,13 @@ def encode_slab(voxels: np.ndarray, model: Model) -> bytes:
     Raises
     ------
     UnsupportedVoxelsError
-        Another dtype, or not three non-empty dimensions.
+        Another dtype, not three non-empty dimensions, or more than 2^27 voxels.
     """
+    check_voxels(voxels)
+    if voxels.size > MOST_VOXELS:
+        raise UnsupportedVoxelsError(
+            f"expected at most {MOST_VOXELS} voxels a slab, got {voxels.size}; use fewer slices"
+        )
     low, counts = histogram(voxels)
     packing = choose_packing(voxels.dtype.name, low, counts)
     fill = int(voxels[-1, -1, -1])
@@ -134,13 +153,12 @@ def encode_slab(voxels: np.ndarray, model: Model) -> bytes:
     if packing.used is not None:
         gaps = encode_integers([np.diff(packing.used) - 1])
     flags = RANKS if packing.used is not None else 0
-    body = b""
-    plain = values.astype("<u2").tobytes()
-    if coded:
+    plain = body = values.astype("<u2").tobytes()
+    if coded and _store_bytes(model, values.shape) <= STORE_BYTES:
         engine = _engine(model, values.shape)
         body = engine.encode([values], [origin], [packing.count])[0]
-        if len(body) >= len(plain):
-            flags, body = flags | RAW, plain
+    if coded and len(body) >= len(plain):
+        flags, body = flags | RAW, plain
     header = SlabHeader(
         flags,
         voxels.dtype.name,
@@ -182,14 +200,20 @@ def read_header(data: bytes) -> SlabHeader:
             "expected a slab with a matching CRC-32C, got another; restore the object from a copy"
         )
     fields = _HEADER.unpack(data[: _HEADER.size])
-    flags, code, _, digest, depth, height, width, coded = fields[2:10]
+    flags, code, reserved, digest, depth, height, width, coded = fields[2:10]
     minimum, count, origin, fill, gaps, body, check = fields[10:]
+    plain = 2 * coded * height * width
     if (
-        code >= len(DTYPES)
+        flags > RANKS + RAW
+        or code >= len(DTYPES)
+        or reserved
         or not 0 < depth * height * width <= MOST_VOXELS
         or coded > depth
         or not 0 < count <= 65536
         or origin >= count
+        or not np.iinfo(DTYPES[code]).min <= fill <= np.iinfo(DTYPES[code]).max
+        or (gaps > 0 and not flags & RANKS)
+        or (body != plain if flags & RAW else body % 4 or body >= max(plain, 1))
         or _HEADER.size + gaps + body + _CRC.size != len(data)
     ):
         raise CorruptStreamError(
@@ -211,8 +235,17 @@ def read_header(data: bytes) -> SlabHeader:
     )
 
 
-def decode_slab(data: bytes, model: Model) -> np.ndarray:
+def decode_slab(
+    data: bytes, model: Model, shape: tuple[int, ...] | None = None, dtype: str | None = None
+) -> np.ndarray:
     """Bytes back to the slab: the inverse of `encode_slab`.
+
+    Parameters
+    ----------
+    data, model
+        The slab and the model that it was coded with.
+    shape, dtype
+        What the slab must be, where the caller knows: compared before anything is decoded.
 
     Raises
     ------
@@ -223,6 +256,11 @@ def decode_slab(data: bytes, model: Model) -> np.ndarray:
     """
     data = bytes(data)
     header = read_header(data)
+    if (shape or header.shape, dtype or header.dtype) != (header.shape, header.dtype):
+        raise CorruptStreamError(
+            f"expected a slab {shape} of {dtype}, got {header.shape} of {header.dtype}; "
+            "restore the object from a copy"
+        )
     if header.model != bytes.fromhex(model.digest)[:16]:
         raise ModelError(
             f"expected model {header.model.hex()}, got {model.digest[:32]}; "
@@ -231,18 +269,33 @@ def decode_slab(data: bytes, model: Model) -> np.ndarray:
     at = _HEADER.size
     used = None
     if header.flags & RANKS:
-        (differences,) = decode_integers(data[at : at + header.gaps], [header.count - 1])
-        used = np.concatenate([[0], np.cumsum(differences + 1)])
+        (gaps,) = decode_integers(data[at : at + header.gaps], [header.count - 1])
+        if gaps.size and (gaps.min() < 0 or gaps.max() > 65535):
+            raise CorruptStreamError(
+                "expected used values in rising order, got others; restore the object from a copy"
+            )
+        used = np.concatenate([[0], np.cumsum(gaps + 1)])
     packing = Packing(header.dtype, header.minimum, header.count, used)
     body = data[at + header.gaps : at + header.gaps + header.body]
     _, height, width = header.shape
-    shape = (header.coded, height, width)
+    coded_shape = (header.coded, height, width)
     out = np.full(header.shape, header.fill, dtype=header.dtype)
     if header.coded:
         if header.flags & RAW:
-            values = np.frombuffer(body, dtype="<u2").astype(np.uint16).reshape(shape)
+            values = np.frombuffer(body, dtype="<u2").astype(np.uint16).reshape(coded_shape)
+        elif _store_bytes(model, coded_shape) > STORE_BYTES:
+            raise CorruptStreamError(
+                f"expected a slab of {coded_shape} to be stored as it is, got a coded one; "
+                "restore the object from a copy"
+            )
         else:
-            values = _engine(model, shape).decode([body], [header.origin], [header.count])[0]
+            engine = _engine(model, coded_shape)
+            values = engine.decode([body], [header.origin], [header.count])[0]
+        if int(values.max()) >= header.count:
+            raise CorruptStreamError(
+                f"expected values below {header.count}, got {int(values.max())}; "
+                "restore the object from a copy"
+            )
         if google_crc32c.value(values.astype("<u2").tobytes()) != header.check:
             raise CorruptStreamError(
                 "expected decoded values with a matching CRC-32C, got others although the stored "
@@ -273,6 +326,13 @@ def _engine(model: Model, shape: tuple[int, ...]) -> Engine:
             kept.popitem(last=False)
     kept.move_to_end(key)
     return kept[key]
+
+
+def _store_bytes(model: Model, shape: tuple[int, ...]) -> int:
+    """What the engine's store of a slab of this shape takes."""
+    neighbourhood = model.network.architecture.neighbourhood
+    layout = Layout.of(_triple(shape), neighbourhood, wavefront(neighbourhood))
+    return 2 * math.prod(layout.store_shape)
 
 
 def _triple(shape: tuple[int, ...]) -> tuple[int, int, int]:

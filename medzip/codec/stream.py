@@ -44,8 +44,8 @@ def encode_stream(volume: np.ndarray, model: Model, depth: int) -> bytes:
     return head + table + stored + check + b"".join(slabs)
 
 
-def read_stream(data: bytes) -> tuple[tuple[int, int, int], str, Model, list[bytes]]:
-    """Shape, dtype, model and slabs of a stream.
+def read_stream(data: bytes) -> tuple[tuple[int, int, int], int, str, Model, list[bytes]]:
+    """Shape, slices a slab, dtype, model and slabs of a stream.
 
     Raises
     ------
@@ -62,8 +62,10 @@ def read_stream(data: bytes) -> tuple[tuple[int, int, int], str, Model, list[byt
             f"expected format version {FORMAT_VERSION}, got {data[3]}; use the MedZip version that "
             "wrote it"
         )
-    _, _, code, _, _, slices, height, width, depth, stored = _HEADER.unpack(data[: _HEADER.size])
-    if code >= len(DTYPES) or depth == 0 or slices == 0:
+    _, _, code, first, second, slices, height, width, depth, stored = _HEADER.unpack(
+        data[: _HEADER.size]
+    )
+    if code >= len(DTYPES) or first or second or depth == 0 or slices == 0:
         raise CorruptStreamError("expected a consistent stream header, got values out of range")
     count = -(-slices // depth)
     end = _HEADER.size + 4 * count + stored
@@ -81,19 +83,24 @@ def read_stream(data: bytes) -> tuple[tuple[int, int, int], str, Model, list[byt
             f"expected {end + 4 + sum(lengths)} bytes, got {len(data)}; the stream is cut or joined"
         )
     model = Model.from_bytes(data[_HEADER.size + 4 * count : end])
-    return (slices, height, width), DTYPES[code], model, list(_split(data[end + 4 :], lengths))
+    return (
+        (slices, height, width),
+        depth,
+        DTYPES[code],
+        model,
+        list(_split(data[end + 4 :], lengths)),
+    )
 
 
 def decode_stream(data: bytes) -> np.ndarray:
     """Bytes back to the volume: the inverse of `encode_stream`."""
-    shape, dtype, model, slabs = read_stream(bytes(data))
-    parts = [decode_slab(slab, model) for slab in slabs]
-    volume = np.concatenate(parts)
-    if volume.shape != shape or volume.dtype != dtype:
-        raise CorruptStreamError(
-            f"expected {dtype} {shape}, got {volume.dtype} {volume.shape}; restore it from a copy"
-        )
-    return volume
+    shape, depth, dtype, model, slabs = read_stream(bytes(data))
+    return np.concatenate(
+        [
+            decode_slab(slab, model, (min(depth, shape[0] - z), *shape[1:]), dtype)
+            for slab, z in zip(slabs, range(0, shape[0], depth), strict=True)
+        ]
+    )
 
 
 def _split(data: bytes, lengths: tuple[int, ...]) -> Iterator[bytes]:

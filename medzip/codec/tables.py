@@ -1,6 +1,6 @@
 """Integer tables of the format: logistic CDF, powers of two, logarithm.
 
-They are part of the bitstream (docs/format.md lists the rule and a SHA-256 of each). They are
+They are part of the bitstream (docs/format.md has their rules and one SHA-256). They are
 computed with Python's `decimal` at 50 digits, never with the platform's libm, and pinned by digest,
 so every machine has the same integers.
 """
