@@ -19,6 +19,7 @@ from zarr.abc.codec import ArrayBytesCodec
 from zarr.registry import register_codec
 
 from medzip.codec import Model, decode_slab, encode_slab
+from medzip.codec.slab import read_header
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
 
 if TYPE_CHECKING:
@@ -119,17 +120,19 @@ class MedZipCodec(ArrayBytesCodec):
 
     def _decode_sync(self, data: Buffer, spec: ArraySpec) -> NDBuffer:
         """Decode one slab; the last slab of a volume may be stored without Zarr's padding."""
-        voxels = decode_slab(data.to_bytes(), self.loaded)
+        content = data.to_bytes()
+        header = read_header(content)  # before anything of the size that it tells is made
         wanted = spec.dtype.to_native_dtype()
         if (
-            voxels.dtype != wanted
-            or voxels.shape[1:] != spec.shape[1:]
-            or voxels.shape[0] > spec.shape[0]
+            header.dtype != wanted
+            or header.shape[1:] != spec.shape[1:]
+            or header.shape[0] > spec.shape[0]
         ):
             raise CorruptStreamError(
-                f"expected a slab within {spec.shape} of {wanted}, got {voxels.shape} of "
-                f"{voxels.dtype}; restore the object from a copy"
+                f"expected a slab within {spec.shape} of {wanted}, got {header.shape} of "
+                f"{header.dtype}; restore the object from a copy"
             )
+        voxels = decode_slab(content, self.loaded)
         if voxels.shape[0] < spec.shape[0]:
             padded = np.full(spec.shape, spec.fill_value, wanted)
             padded[: voxels.shape[0]] = voxels

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from medzip.archive.layout import ARCHIVE_FORMAT, object_key
 from medzip.archive.paths import check_paths
 from medzip.archive.records import StagedVolume, to_json
+from medzip.codec.slab import MOST_VOXELS
 from medzip.dicom.records import FileEntry, Span
+from medzip.dicom.volume import CODINGS
 from medzip.errors import ArchiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from medzip.archive.records import ObjectPlan
 
@@ -213,9 +215,13 @@ def _check(manifest: Manifest, name: str) -> None:
     demand(key == manifest.key, f"expected the content of key {manifest.key}, got {key}")
     for volume in manifest.volumes:
         demand(
-            volume.dtype in _DTYPES and min(*volume.shape, volume.depth) > 0,
-            f"expected a volume of 8 or 16 bit voxels, got {volume}",
+            volume.dtype in _DTYPES
+            and min(*volume.shape, volume.depth) > 0
+            and volume.depth * volume.shape[1] * volume.shape[2] <= MOST_VOXELS,
+            f"expected a volume of 8 or 16 bit voxels in slabs of at most {MOST_VOXELS}, "
+            f"got {volume}",
         )
+    slices = [0] * len(manifest.volumes)
     for index, file in enumerate(manifest.files):
         demand(file.copy_of < index, "expected a copy to follow its original, got it before")
         original = manifest.files[file.copy_of] if file.copy_of >= 0 else file
@@ -233,6 +239,8 @@ def _check(manifest: Manifest, name: str) -> None:
                 and span.z + (span.slices - 1) * span.step < manifest.volumes[span.stack].shape[0],
                 "expected pixels within a volume, got some outside",
             )
+            slices[span.stack] += span.slices
+            _check_span(span, manifest.volumes[span.stack], demand)
             demand(
                 position <= span.offset
                 and span.header <= span.offset - position
@@ -240,3 +248,19 @@ def _check(manifest: Manifest, name: str) -> None:
                 "expected pixels within their file, got some outside",
             )
             position = span.offset + span.length
+    shapes = [volume.shape[0] for volume in manifest.volumes]
+    demand(slices == shapes, f"expected files with {shapes} slices of the volumes, got {slices}")
+
+
+def _check_span(span: Span, volume: StagedVolume, demand: Callable[[bool, str], None]) -> None:
+    """Check the coding of a span, and its length where the coding says it."""
+    demand(
+        span.coding in CODINGS,
+        f"expected a pixel coding of {sorted(CODINGS)}, got {span.coding!r}: was it written by a "
+        "newer version",
+    )
+    if CODINGS[span.coding].per_frame:
+        demand(span.slices == 1, f"expected one frame of {span.coding}, got {span.slices}")
+    else:
+        length = span.slices * volume.shape[1] * volume.shape[2] * _DTYPES[volume.dtype]
+        demand(span.length == length, f"expected {length} bytes of pixels, got {span.length}")

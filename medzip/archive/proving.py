@@ -128,24 +128,22 @@ def _read_with_zarr(reader: ObjectReader) -> None:
     The last one is the slab that may be shorter than its chunk.
     """
     with zarr.config.set({"async.concurrency": 1}), ZipStore(reader.path, mode="r") as store:
-        for number in range(len(reader.manifest.volumes)):
-            try:
-                found = _last_slab(reader, store, number)
-            except (MedZipError, OSError, MemoryError):
-                raise
-            except Exception as error:  # whatever broken metadata lead to inside Zarr
-                found = f"{type(error).__name__}: {error}"
-            if found:
-                raise VerificationError(
-                    f"{reader.path}: expected Zarr to read volume {number} as it was stored, got "
-                    f"{found}; run again"
-                )
+        try:
+            group = zarr.open_group(store, mode="r")
+            for number in range(len(reader.manifest.volumes)):
+                _read_last_slab(reader, group, number)
+        except (MedZipError, OSError, MemoryError):
+            raise
+        except Exception as error:  # whatever broken metadata lead to inside Zarr
+            raise VerificationError(
+                f"{reader.path}: expected Zarr to read the object, got {type(error).__name__}: "
+                f"{error}; run again"
+            ) from error
 
 
-def _last_slab(reader: ObjectReader, store: ZipStore, number: int) -> str:
-    """Read the last slab of a volume with Zarr; return what is wrong with it, or ""."""
+def _read_last_slab(reader: ObjectReader, group: zarr.Group, number: int) -> None:
     volume = reader.manifest.volumes[number]
-    array = zarr.open_group(store, mode="r")[f"volumes/{number}"]
+    array = group[f"volumes/{number}"]
     chunks = (volume.depth, *volume.shape[1:])
     if (
         not isinstance(array, zarr.Array)
@@ -153,11 +151,17 @@ def _last_slab(reader: ObjectReader, store: ZipStore, number: int) -> str:
         or array.dtype != volume.dtype
         or array.compressors
     ):
-        return f"{array}"
+        raise VerificationError(
+            f"{reader.path}: expected Zarr to find {volume} at volume {number}, got {array}; "
+            "run again"
+        )
     slab = volume.slabs - 1
     expected = reader.slab(number, slab, reader.model(number))
-    same = np.array_equal(np.asarray(array[slab * volume.depth :]), expected)
-    return "" if same else "other voxels"
+    if not np.array_equal(np.asarray(array[slab * volume.depth :]), expected):
+        raise VerificationError(
+            f"{reader.path}: expected Zarr to read volume {number} as it was stored, got "
+            "other voxels; run again"
+        )
 
 
 def _elsewhere(sealed: Sealed) -> tuple[int, int]:

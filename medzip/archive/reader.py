@@ -16,6 +16,7 @@ from medzip.archive.container import ENVELOPE, MANIFEST, slab_name, volume_metad
 from medzip.archive.manifest import Manifest, read_manifest
 from medzip.archive.staging import CHUNK, HEADER_LIMIT
 from medzip.codec import decode_slab
+from medzip.codec.slab import read_header
 from medzip.dicom.envelope import EnvelopeReader
 from medzip.dicom.volume import bytes_of, coding_of
 from medzip.errors import ArchiveError, CorruptStreamError, MedZipError
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["ObjectReader", "file_digests"]
 
 _MANIFEST_LIMIT = 1 << 30
+_METADATA_LIMIT = 4 << 20
+"""Bytes of a ``zarr.json``, packed or not; one holds a model of some 100 kB at most."""
 
 
 class ObjectReader:
@@ -62,6 +65,7 @@ class ObjectReader:
         with self._naming():
             self._zip = zipfile.ZipFile(path)
         try:
+            self._check_entries()
             self.manifest = self._read_manifest()
         except BaseException:
             self._zip.close()
@@ -128,16 +132,18 @@ class ObjectReader:
         return _VolumeReader(self, number, self.manifest, self._spool)
 
     def slab(self, volume: int, slab: int, model: Model) -> NDArray[np.generic]:
-        """Decode one slab and compare its shape and dtype with the manifest's."""
+        """Decode one slab, whose header must have the manifest's shape and dtype."""
         described = self.manifest.volumes[volume]
         depth = min(described.depth, described.shape[0] - slab * described.depth)
-        voxels = decode_slab(self._read(slab_name(volume, slab)), model)
-        if voxels.shape != (depth, *described.shape[1:]) or voxels.dtype != described.dtype:
-            raise CorruptStreamError(
-                f"{self.path.name}: expected slab {slab} of {described}, got {voxels.shape} of "
-                f"{voxels.dtype}; restore the object from a copy"
-            )
-        return voxels
+        data = self._read(slab_name(volume, slab))
+        with self._naming():
+            header = read_header(data)  # before anything of the size that it tells is made
+            if header.shape != (depth, *described.shape[1:]) or header.dtype != described.dtype:
+                raise CorruptStreamError(
+                    f"{self.path.name}: expected slab {slab} of {described}, got {header.shape} of "
+                    f"{header.dtype}; restore the object from a copy"
+                )
+            return decode_slab(data, model)
 
     def _pieces(
         self, file: FileEntry, envelope: EnvelopeReader, volumes: list[_VolumeReader]
@@ -210,15 +216,38 @@ class ObjectReader:
 
     def _read(self, name: str) -> bytes:
         with self._naming(), self._open(name) as file:
-            return file.read()
+            # With a number zipfile inflates no more than that; one more makes it check the CRC.
+            return file.read(self._zip.getinfo(name).file_size + 1)
+
+    def _check_entries(self) -> None:
+        """Refuse entries that take more memory than they have bytes: nothing large is deflated."""
+        size = self.path.stat().st_size
+        for info in self._zip.infolist():
+            stored = info.compress_type == zipfile.ZIP_STORED
+            limit = _METADATA_LIMIT if info.filename.endswith("zarr.json") else size
+            if (
+                (stored and info.file_size != info.compress_size)
+                or (not stored and not info.filename.endswith("zarr.json"))
+                or max(info.file_size, info.compress_size) > limit
+            ):
+                raise ArchiveError(
+                    f"{self.path}: expected {info.filename} to be stored as it is, or metadata of "
+                    f"at most {_METADATA_LIMIT} bytes, got {info.compress_size} bytes that become "
+                    f"{info.file_size}; the object is unsafe or damaged: restore it from a copy"
+                )
 
     def _read_manifest(self) -> Manifest:
-        try:
-            data = zstandard.ZstdDecompressor().decompress(
-                self._read(MANIFEST), max_output_size=_MANIFEST_LIMIT
-            )
-        except zstandard.ZstdError as error:
-            raise self._broken(error) from error
+        frame = self._read(MANIFEST)
+        with self._naming():
+            # The decoder makes room for what a frame says that it holds, whatever limit it is given
+            # (2**64 - 1 stands for a frame that does not say it; MedZip writes none).
+            size = zstandard.get_frame_parameters(frame).content_size
+            if size > _MANIFEST_LIMIT:
+                raise ArchiveError(
+                    f"{self.path}: expected a manifest of at most {_MANIFEST_LIMIT} bytes, got one "
+                    f"of {size}; the object is unsafe or damaged: restore it from a copy"
+                )
+            data = zstandard.ZstdDecompressor().decompress(frame)
         return read_manifest(data, self.path.name)
 
     def _broken(self, error: Exception) -> ArchiveError:

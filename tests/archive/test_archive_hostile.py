@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import zstandard
 
 from medzip import archive as steps
 from medzip.archive.layout import MARKER, canonical_json, object_key
+from medzip.archive.reader import ObjectReader
+from medzip.codec import base_model, encode_slab
 from medzip.dicom.envelope import EnvelopeWriter
-from medzip.errors import ArchiveError
+from medzip.errors import ArchiveError, CorruptStreamError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -248,3 +252,83 @@ def test_manifests_that_are_none(other: dict[str, Any], tmp_path: Path) -> None:
     write_object(tmp_path / "archive", [entry("a")], other=other)
     restored = steps.restore(tmp_path / "archive", tmp_path / "out")
     assert [failure.kind for failure in restored.failures] == ["ArchiveError"]
+
+
+VOLUME = {"shape": [1, 2, 2], "dtype": "uint8", "depth": 1, "geometry": ""}
+
+
+@pytest.mark.parametrize(
+    ("span", "message"),
+    [
+        ([0, 4, 0, 0, 1, 1, "little", 0], ""),
+        ([0, 3, 0, 0, 1, 1, "little", 0], "expected 4 bytes of pixels, got 3"),
+        ([0, 5, 0, 0, 1, 1, "big", 0], "expected 4 bytes of pixels, got 5"),
+        ([0, 4, 0, 0, 1, 1, "jpeg-3000", 0], "expected a pixel coding"),
+        (None, "expected files with [1] slices"),
+    ],
+)
+def test_spans_that_lie(span: list[Any] | None, message: str, tmp_path: Path) -> None:
+    files = [entry("a", spans=[span] if span else [])]
+    write_object(tmp_path / "archive", files, other={"volumes": [VOLUME]})
+    failures: list[steps.Failure] = []
+    steps.inspect(tmp_path / "archive", failures.append)
+    assert len(failures) == 1  # the hand-made object has no volume
+    assert message in failures[0].message if message else "zarr.json" in failures[0].message
+
+
+def test_slabs_larger_than_any(tmp_path: Path) -> None:
+    huge = {**VOLUME, "shape": [1, 1 << 20, 1 << 20]}
+    write_object(tmp_path / "archive", [entry("a")], other={"volumes": [huge]})
+    (failure,) = steps.restore(tmp_path / "archive", tmp_path / "out").failures
+    assert "slabs of at most" in failure.message
+
+
+def change_entry(archive: Path, name: str, data: bytes, deflate: bool = False) -> None:
+    """Write an object again with one entry changed or added."""
+    (path,) = (archive / "objects").glob("*.zip")
+    with zipfile.ZipFile(path) as file:
+        entries = {info.filename: file.read(info) for info in file.infolist()}
+    with zipfile.ZipFile(path, "w") as file:
+        for other, content in (entries | {name: data}).items():
+            kind = zipfile.ZIP_DEFLATED if deflate and other == name else zipfile.ZIP_STORED
+            file.writestr(other, content, kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("volumes/0/c/0/0/0", 100), ("zarr.json", 5 << 20), ("envelope/c/0", 100)]
+)
+def test_entries_that_swell(name: str, size: int, tmp_path: Path) -> None:
+    write_object(tmp_path / "archive", [entry("a")])
+    change_entry(tmp_path / "archive", name, bytes(size), deflate=True)
+    (failure,) = steps.restore(tmp_path / "archive", tmp_path / "out").failures
+    assert f"expected {name} to be stored as it is" in failure.message
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_manifests_that_swell(says: bool, tmp_path: Path) -> None:
+    write_object(tmp_path / "archive", [entry("a")])
+    if says:  # the header of a frame of 2**40 bytes (RFC 8878, 3.1.1.1), and nothing behind it
+        frame = struct.pack("<IBQ", zstandard.MAGIC_NUMBER, 0b11100000, 1 << 40)
+    else:
+        frame = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(100))
+    change_entry(tmp_path / "archive", "manifest/c/0", frame)
+    (failure,) = steps.restore(tmp_path / "archive", tmp_path / "out").failures
+    assert "expected a manifest of at most" in failure.message
+
+
+def test_slabs_of_another_shape_are_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = base_model("fast")
+    span = [0, 4, 0, 0, 1, 1, "little", 0]
+    write_object(tmp_path / "archive", [entry("a", spans=[span])], other={"volumes": [VOLUME]})
+    slab = encode_slab(np.zeros((9, 200, 200), np.uint8), model)
+    change_entry(tmp_path / "archive", "volumes/0/c/0/0/0", slab)
+
+    def decode(data: bytes, model: Any) -> None:
+        pytest.fail("decoded before its header was compared")
+
+    monkeypatch.setattr("medzip.archive.reader.decode_slab", decode)
+    (path,) = (tmp_path / "archive" / "objects").glob("*.zip")
+    with ObjectReader(path) as reader, pytest.raises(CorruptStreamError, match="expected slab 0"):
+        reader.slab(0, 0, model)
