@@ -34,8 +34,8 @@ SAME = 0
 SIGN = 4
 """Whether the voxel is below the reference."""
 MORE = 5
-"""First of 17 bits: whether the distance has more binary digits."""
-BIT_COUNT = MORE + 17
+"""First of 16 bits: whether the distance has more binary digits."""
+BIT_COUNT = MORE + 16
 RATE = 5
 LEAST = 32
 """Adaptive probabilities stay within LEAST .. 65536 - LEAST, in 1/65536."""
@@ -44,7 +44,7 @@ _FULL = np.int64(1 << 24)
 
 
 def fresh_bits(slabs: int) -> np.ndarray:
-    """Adaptive probabilities of a 1 at the start of a slab, in 1/65536; int64 (slabs, 22)."""
+    """Adaptive probabilities of a 1 at the start of a slab, in 1/65536; int64 (slabs, 21)."""
     return np.full((slabs, BIT_COUNT), 32768, dtype=np.int64)
 
 

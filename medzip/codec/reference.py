@@ -78,7 +78,7 @@ def _walk(
     values: np.ndarray, origin: int, count: int, network: Network, coder: _Sink | _Source
 ) -> np.ndarray:
     neighbourhood = network.architecture.neighbourhood
-    bits = [32768] * 22
+    bits = [32768] * 21
     for voxels in wavefront(neighbourhood).batches(_triple(values)):
         features = features_at(values, origin, voxels, neighbourhood)
         mixture = mixture_of(network.forward(features.q), features.m4, features.r)

@@ -1,0 +1,169 @@
+"""Bytes that somebody made on purpose: checksums hold, content does not. Errors, soon, and ours."""
+
+from __future__ import annotations
+
+import json
+import resource
+import struct
+from contextlib import suppress
+
+import google_crc32c
+import numpy as np
+import pytest
+from conftest import random_network
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medzip.canonical import canonical_json
+from medzip.codec import Model, base_model, decode_slab, encode_slab
+from medzip.codec.compiled import source_digest
+from medzip.codec.model import MAGIC
+from medzip.errors import CorruptStreamError, MedZipError, ModelError
+
+MODEL = Model(random_network("small"), None)
+VOXELS = np.random.default_rng(0).integers(-40, 40, (3, 12, 10)).astype(np.int16)
+SLAB = encode_slab(VOXELS, MODEL)
+SPARSE = encode_slab(
+    (np.random.default_rng(0).integers(0, 9, (8, 24, 24)) * 30).astype("u2"), MODEL
+)
+FIELDS = struct.Struct("<3sBBBH16sIIIIiIIiIII")
+NAMES = (
+    *("magic", "version", "flags", "dtype", "zero", "model", "depth", "height", "width", "coded"),
+    *("minimum", "count", "origin", "fill", "gaps", "body", "check"),
+)
+
+
+def sealed(data: bytes) -> bytes:
+    return data + struct.pack("<I", google_crc32c.value(data))
+
+
+def changed(slab: bytes, **values: int) -> bytes:
+    fields = dict(zip(NAMES, FIELDS.unpack(slab[: FIELDS.size]), strict=True)) | values
+    return sealed(FIELDS.pack(*fields.values()) + slab[FIELDS.size : -4])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"flags": 128},
+        {"flags": 2},
+        {"zero": 1},
+        {"dtype": 4},
+        {"coded": 4},
+        {"count": 0},
+        {"count": 70000},
+        {"origin": 65535},
+        {"fill": 40000},
+        {"minimum": 32767},
+        {"gaps": 4},
+        {"depth": 1, "height": 1 << 22, "width": 1},
+        {"height": 32768, "width": 65536, "coded": 0},
+        {"depth": 0},
+        {"body": 0},
+        {"check": 1},
+        {"dtype": 2, "minimum": -5},
+        {"version": 9},
+        {"count": 2},
+    ],
+    ids=str,
+)
+def test_headers_that_cannot_be(values: dict[str, int]) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CorruptStreamError):
+        decode_slab(changed(SLAB, **values), MODEL)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+@given(st.data())
+@settings(max_examples=200)
+def test_any_header_gives_voxels_or_one_of_our_errors(data: st.DataObject) -> None:
+    slab = data.draw(st.sampled_from([SLAB, SPARSE]))
+    name = data.draw(st.sampled_from([n for n in NAMES if n not in ("magic", "model")]))
+    small = name in ("version", "flags", "dtype")
+    value = data.draw(st.integers(0, 255 if small else 65535))
+    with suppress(MedZipError):
+        decode_slab(changed(slab, **{name: value}), MODEL)
+
+
+@given(st.integers(FIELDS.size, len(SPARSE) - 5), st.integers(1, 255))
+@settings(max_examples=200)
+def test_any_body_gives_voxels_or_one_of_our_errors(position: int, flip: int) -> None:
+    broken = bytearray(SPARSE[:-4])
+    broken[position] ^= flip
+    with suppress(MedZipError):
+        decode_slab(sealed(bytes(broken)), MODEL)
+
+
+def test_words_left_over_are_an_error() -> None:
+    longer = changed(SLAB, body=FIELDS.unpack(SLAB[: FIELDS.size])[15] + 8)
+    with pytest.raises(CorruptStreamError):
+        decode_slab(sealed(longer[:-4] + bytes(8)), MODEL)
+
+
+def test_what_the_caller_expects_is_compared_first() -> None:
+    with pytest.raises(CorruptStreamError, match=r"expected a slab \(9, 9, 9\)"):
+        decode_slab(SLAB, MODEL, (9, 9, 9), "int16")
+    assert np.array_equal(decode_slab(SLAB, MODEL, (3, 12, 10), "int16"), VOXELS)
+
+
+def whole(**values: object) -> bytes:
+    data = MODEL.to_bytes()
+    (length,) = struct.unpack("<I", data[5:9])
+    config = canonical_json(json.loads(data[9 : 9 + length]) | values)
+    body = struct.pack("<BI", 2, len(config)) + config + data[9 + length : -4]
+    return sealed(MAGIC + body)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"squared_radii": [10**12]},
+        {"squared_radii": []},
+        {"squared_radii": [0, 9]},
+        {"squared_radii": ["9"]},
+        {"hidden": []},
+        {"hidden": [2100]},
+        {"hidden": [-1]},
+        {"hidden": [3]},
+        {"hidden": [16, 16, 16]},
+        {"activation_bits": [4]},
+        {"right_reach": 10**9},
+        {"more": 1},
+        {"hidden": 7},
+    ],
+    ids=str,
+)
+def test_models_out_of_limits_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ModelError):
+        Model.from_bytes(whole(**values))
+
+
+def test_models_with_bytes_left_over_or_missing_are_refused() -> None:
+    base = base_model("fast").to_bytes()
+    for data in (
+        base[:-4] + b"x",
+        base[:20],
+        MODEL.to_bytes()[:-8],
+        MAGIC + b"\x02",
+        MAGIC + b"\x07",
+    ):
+        with pytest.raises(MedZipError):
+            Model.from_bytes(sealed(data))
+
+
+def test_slices_far_higher_than_wide_are_stored_as_they_are() -> None:
+    """Their skewed store would take gigabytes."""
+    voxels = np.random.default_rng(0).integers(0, 9, (1, 20_000, 2)).astype(np.uint8)
+    slab = encode_slab(voxels, MODEL)
+    assert len(slab) == 2 * voxels.size + 72
+    assert np.array_equal(decode_slab(slab, MODEL), voxels)
+
+
+def test_compiled_kernels_follow_their_sources(tmp_path) -> None:
+    """One changed line anywhere in the codec gives the cache another name."""
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text("x = 1\n")
+    first = source_digest(tmp_path)
+    assert source_digest(tmp_path) == first
+    (tmp_path / "b.py").write_text("x = 2\n")
+    assert source_digest(tmp_path) != first
