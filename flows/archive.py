@@ -32,6 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.artifacts import Progress, objects_rows, objects_table
+from flows.books import balanced
 from flows.cluster import ClusterError, ClusterSpec
 from flows.line import Line
 from flows.lots import lots_of
@@ -176,22 +177,22 @@ def _archive_all(
     archive: str,
     profile: str,
 ) -> tuple[SeriesRecord, ...]:
-    """Take every object through the line; returns their records in the order of their keys."""
+    """Take every object through the line; returns one record each in the order of their keys."""
     line = Line(runner, archive, profile)
     lots = lots_of(plans)
     progress = Progress(len(plans), sum(plan.raw_bytes for plan in plans))
-    records: dict[str, SeriesRecord] = {}
+    records: list[SeriesRecord] = []
     pool = ThreadPoolExecutor(2 * workers + 2, thread_name_prefix="lot")
     try:
         # each thread gets a copy of the context that tells Prefect which flow run this is
         futures = [pool.submit(copy_context().run, line.take, lot) for lot in lots]
         for future in as_completed(futures):
             for record in future.result():
-                records[record.key] = record
+                records.append(record)
                 progress.advance(record)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return tuple(records[key] for key in sorted(records))
+    return balanced(plans, records, profile)
 
 
 def _prepare(runner: DaskTaskRunner, spec: ClusterSpec) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask
 
+from flows.books import lost
 from flows.lots import label, slab_batches
 from medzip import archive as steps
 from medzip.archive import Committed, Failure, SeriesRecord
@@ -69,6 +70,7 @@ class Line:
         -------
         list of SeriesRecord
             One record an object, in any order: proven, already proven, or failed with its failure.
+            Whether none is missing is for the caller to check.
         """
         run = _LotRun(self._runner, lot, self._archive, self._profile)
         try:
@@ -130,6 +132,7 @@ class _LotRun:
     ) -> list[Any]:
         """Run one task on all items; returns what it made of those that did not fail.
 
+        A task that returns more or fewer outcomes than it got items counts as failed for all.
         Who fails among several is taken again alone: then a task run of its own shows the failure,
         and retries it if that may help. Never after a mismatch: bytes that differed once are not
         trusted because they agree the second time.
@@ -206,12 +209,17 @@ class _LotRun:
 
     def _finish(self, name: str, items: Sequence[Any], future: PrefectFuture[Any]) -> list[Any]:
         try:
-            return list(future.result())
+            outcomes = list(future.result())
         except StepFailedError as error:
             return [replace(error.failure, name=item.name) for item in items]
         except Exception as error:  # a worker that died too often, a timeout, a lost scheduler
             failure = StepFailedError.of(items[0].name, name, error).failure
             return [replace(failure, name=item.name) for item in items]
+        if len(outcomes) != len(items):
+            # no telling which outcome is whose
+            expected = f"{len(items)} outcomes of this step"
+            return [lost(item.name, name, expected, len(outcomes)) for item in items]
+        return outcomes
 
     def _keep(self, outcomes: Sequence[Any]) -> list[Any]:
         kept = []

@@ -17,11 +17,16 @@ from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.archive import IncompleteError, archive_cohort, main
 from flows.demo import differences
+from flows.line import Line
 from medzip.archive import Summary, Verdict, inspect, restore, scan, verify
 from medzip.report import read_report_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prefect.client.schemas.objects import FlowRun
+
+    from medzip.archive import ObjectPlan, SeriesRecord
 
 
 def run(cohort: Path, archive: Path, scheduler: str, **options: object) -> Summary:
@@ -170,6 +175,35 @@ def test_one_failing_object_does_not_stop_the_others(
     (work / victim.key).unlink()
     assert run(cohort, archive, scheduler, compare=0).ok
     assert objects(archive) == objects(archived.archive)
+
+
+def test_an_object_that_gets_lost_is_a_failure_of_the_run(
+    home: Path,
+    scheduler: str,
+    cohort: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    real = Line.take
+    dropped: list[str] = []
+
+    def take(line: Line, lot: Sequence[ObjectPlan]) -> list[SeriesRecord]:
+        records = real(line, lot)
+        if not dropped:
+            dropped.append(records.pop().name)
+        return records
+
+    monkeypatch.setattr(Line, "take", take)
+    options = ["--profile", "fast", "--scheduler", scheduler, "--compare", "0", "--json"]
+    assert main([str(cohort / "samples"), str(tmp_path / "archive"), *options]) == 1
+    assert newest_run().state_name == "Failed"
+    said = capsys.readouterr()
+    summary = json.loads(said.out)
+    assert [(f["name"], f["kind"]) for f in summary["failures"]] == [(dropped[0], "lost")]
+    (record,) = (r for r in summary["objects"] if r["verdict"] == "failed")
+    assert record["key"].startswith(dropped[0])
+    assert f"{dropped[0]}: expected one record of each object, got 0" in said.err
 
 
 @pytest.fixture

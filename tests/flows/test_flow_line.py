@@ -166,3 +166,39 @@ def test_a_prover_that_is_always_killed_leaves_the_work(
         assert "exit status -9" in record.failure.message
         assert (archive / "work" / record.key / "object.zip").exists()
     assert not list((archive / "objects").glob("*.zip"))
+
+
+def test_an_object_that_a_step_drops_once_is_taken_again(
+    lot: tuple[ObjectPlan, ...], archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Forgetful(Runner):
+        def submit(self, task: Task[..., Any], parameters: dict[str, Any]) -> Future:
+            future = super().submit(task, parameters)
+            if task.fn.__name__ == "seal_series" and len(parameters["items"]) > 1:
+                future.value.pop()
+            return future
+
+    runner = Forgetful()
+    records = take(runner, archive, lot)
+    assert [count for call, count in runner.calls if call == "seal_series"] == [3, 1, 1, 1]
+    assert {record.verdict for record in records.values()} == {Verdict.PROVEN}
+
+
+@pytest.mark.parametrize("step", ["check", "stage", "fit", "seal", "prove", "commit"])
+@pytest.mark.parametrize("extra", [False, True])
+def test_an_object_that_a_step_always_drops_has_failed(
+    lot: tuple[ObjectPlan, ...], archive: Path, step: str, extra: bool
+) -> None:
+    class Forgetful(Runner):
+        def submit(self, task: Task[..., Any], parameters: dict[str, Any]) -> Future:
+            future = super().submit(task, parameters)
+            if task.fn.__name__ == f"{step}_series":
+                future.value = [*future.value, future.value[0]] if extra else future.value[1:]
+            return future
+
+    records = take(Forgetful(), archive, lot[:1])
+    (record,) = records.values()
+    assert record.verdict is Verdict.FAILED
+    assert record.failure is not None
+    assert (record.failure.stage, record.failure.kind) == (step, "lost")
+    assert "expected 1 outcomes of this step, got " in record.failure.message
