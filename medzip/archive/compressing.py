@@ -24,7 +24,13 @@ from medzip.archive.scanning import scan
 from medzip.archive.sealing import seal
 from medzip.archive.staging import stage
 from medzip.codec import PROFILES
-from medzip.errors import ArchiveError, CorruptStreamError, MedZipError, VerificationError
+from medzip.errors import (
+    ArchiveError,
+    CorruptStreamError,
+    MedZipError,
+    ProverError,
+    VerificationError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -209,7 +215,11 @@ class _Run:
         error = future.exception()
         if error is not None:
             if isinstance(error, BrokenProcessPool):
-                error = MemoryError("a worker process died (out of memory?); use fewer --workers")
+                kind = ProverError if task.stage == "prove" else MemoryError
+                error = kind(
+                    "expected the worker process to answer, got its end (out of memory?); what is "
+                    "done is kept: use fewer --workers and run again"
+                )
             self._fail(task, error)
             return
         try:

@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -18,12 +18,12 @@ from zarr.storage import ZipStore
 from medzip.archive.layout import sha256_file
 from medzip.archive.reader import ObjectReader, file_digests
 from medzip.archive.records import Proof
-from medzip.errors import MedZipError, VerificationError
+from medzip.errors import MedZipError, ProverError, VerificationError
 
 if TYPE_CHECKING:
     from medzip.archive.records import Sealed
 
-__all__ = ["decode_and_compare", "main", "prove"]
+__all__ = ["decode_and_compare", "main", "prove", "prove_elsewhere"]
 
 
 def prove(sealed: Sealed) -> Proof:
@@ -47,10 +47,13 @@ def prove(sealed: Sealed) -> Proof:
         When a file or the object's own digest differs.
     ArchiveError, CorruptStreamError
         When the object cannot be read.
+    ProverError
+        When the other process ended without an answer (killed, out of memory): that says nothing
+        about the object.
     """
     started = time.perf_counter()
     if sealed.pid == os.getpid():
-        files, pid = _elsewhere(sealed)
+        files, pid = prove_elsewhere(Path(sealed.path), sealed.key)
     else:
         files, pid = _decode_at_work(Path(sealed.path), sealed.key), os.getpid()
     found = sha256_file(sealed.path)
@@ -164,29 +167,67 @@ def _read_last_slab(reader: ObjectReader, group: zarr.Group, number: int) -> Non
         )
 
 
-def _elsewhere(sealed: Sealed) -> tuple[int, int]:
-    """Prove in a new interpreter; its errors come back by name and message."""
+def prove_elsewhere(path: Path, key: str) -> tuple[int, int]:
+    """Prove in a new interpreter; return the number of files, and its process.
+
+    Parameters
+    ----------
+    path : Path
+        The object; voxels that need room on disk take it beside it.
+    key : str
+        The key it must have.
+
+    Raises
+    ------
+    VerificationError
+        When a file differs or the object is broken.
+    OSError
+        When that process could not read the object, or had no room on disk.
+    ProverError
+        When it ended without an answer.
+    """
     command = [sys.executable, "-c", "from medzip.archive.proving import main; main()"]
-    path = os.pathsep.join(entry for entry in sys.path if entry)
+    modules = os.pathsep.join(entry for entry in sys.path if entry)
     done = subprocess.run(
         command,
-        input=json.dumps({"path": sealed.path, "key": sealed.key}),
+        input=json.dumps({"path": str(path), "key": key}),
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": modules},
     )
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise VerificationError(
-            f"{sealed.path}: expected every file back, got: {lines[-1]}; run again"
+    try:
+        answer = json.loads(done.stdout) if done.returncode == 0 else None
+    except ValueError:
+        answer = None
+    if answer is None:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ProverError(
+            f"{path}: expected the process that proves to answer, got its end with status "
+            f"{done.returncode} ({last}); the object is kept: give it more memory, or fewer "
+            "workers, then run again"
         )
-    answer = json.loads(done.stdout)
+    if "errno" in answer:
+        raise OSError(answer["errno"], answer["error"], answer["file"])
+    if "error" in answer:
+        raise VerificationError(
+            f"{path}: expected every file back, got: {answer['error']}; run again"
+        )
     return answer["files"], answer["pid"]
 
 
 def main() -> None:
-    """Prove the object named on standard input; answer on standard output."""
+    """Prove the object named on standard input; answer on standard output.
+
+    What is wrong with the object or the disk is an answer; anything else ends the process.
+    """
     asked = json.load(sys.stdin)
-    files = _decode_at_work(Path(asked["path"]), asked["key"])
-    json.dump({"files": files, "pid": os.getpid()}, sys.stdout)
+    answer: dict[str, Any] = {"pid": os.getpid()}
+    try:
+        answer["files"] = _decode_at_work(Path(asked["path"]), asked["key"])
+    except MedZipError as error:
+        answer["error"] = f"{type(error).__name__}: {error}"
+    except OSError as error:
+        text = error.strerror or str(error)
+        answer |= {"error": text, "errno": error.errno or 0, "file": error.filename}
+    json.dump(answer, sys.stdout)

@@ -19,7 +19,13 @@ from archive_samples import archive_here, archive_object, objects, write_series,
 from medzip import archive as steps
 from medzip.archive import Verdict, compressing, layout
 from medzip.archive.encoding import read_slab
-from medzip.errors import ArchiveError, CorruptStreamError, SourceError, VerificationError
+from medzip.errors import (
+    ArchiveError,
+    CorruptStreamError,
+    ProverError,
+    SourceError,
+    VerificationError,
+)
 
 
 @pytest.fixture
@@ -79,6 +85,40 @@ def test_another_process_proves(source: Path, tmp_path: Path) -> None:
     assert proof.record.seconds.prove > 0
     Path(sealed.path).write_bytes(Path(sealed.path).read_bytes()[:-40])
     with pytest.raises(VerificationError, match="restore it from a copy"):
+        steps.prove(sealed)
+
+
+@pytest.mark.parametrize(
+    "end", ["os.kill(os.getpid(), 9)", "raise MemoryError", "sys.exit(0)", "os._exit(3)"]
+)
+def test_a_prover_that_dies_is_no_mismatch(
+    end: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, staged = staged_series(source, tmp_path / "archive")
+    steps.fit(staged)
+    steps.encode(staged, 0, 0)
+    sealed = steps.seal(staged)
+    run = subprocess.run
+
+    def die(command: list[str], **options: Any) -> Any:
+        return run([sys.executable, "-c", f"import os, sys; {end}"], **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("medzip.archive.proving.subprocess.run", die)
+        with pytest.raises(ProverError, match="the object is kept") as caught:
+            steps.prove(sealed)
+    assert not isinstance(caught.value, VerificationError)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    assert steps.commit(steps.prove(replace(sealed, pid=-1))).key == staged.key
+
+
+def test_an_object_that_the_prover_cannot_read(source: Path, tmp_path: Path) -> None:
+    _, staged = staged_series(source, tmp_path / "archive")
+    steps.fit(staged)
+    steps.encode(staged, 0, 0)
+    sealed = steps.seal(staged)
+    Path(sealed.path).unlink()
+    with pytest.raises(FileNotFoundError, match="No such file"):
         steps.prove(sealed)
 
 
