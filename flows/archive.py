@@ -6,18 +6,17 @@
 
 The same job as ``medzip compress``, with the same archive at its end: find the series, stage their
 voxels, fit, encode, seal, prove in another process, commit, report. Exit codes: 0 done, 1 something
-failed or does not match, 2 usage.
+failed or does not match, 2 usage. A source that does not exist is a failure, as it is there.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,26 +27,25 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Failed
-from rich.console import Console
-from rich.table import Table
 
-from flows.artifacts import Progress, objects_rows, objects_table
+from flows.artifacts import Progress, objects_table
 from flows.books import balanced
 from flows.cluster import ClusterError, ClusterSpec
 from flows.line import Line
 from flows.lots import lots_of
+from flows.printing import print_json, print_summary, told_on_stderr
 from flows.reporting import COMPARED, report_run
 from medzip import archive as steps
 from medzip.archive import SeriesRecord, Summary
 from medzip.archive.compressing import check_places
-from medzip.errors import MedZipError
+from medzip.errors import MedZipError, SourceError
 from tasks.archive import publish_index
 from tasks.policy import StepFailedError
 from tasks.series import scan_sources
 from tasks.worker import WorkerSetup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from prefect_dask import DaskTaskRunner
 
@@ -55,8 +53,6 @@ if TYPE_CHECKING:
 
 __all__ = ["IncompleteError", "archive_cohort", "main"]
 
-TEXT_COLUMNS = {"object", "kind", "verdict", "failure"}
-TABLE_WIDTH = 160
 WORKERS_TIMEOUT = 60
 """Seconds to wait for the first worker of a scheduler that already runs."""
 
@@ -102,6 +98,14 @@ def archive_cohort(
     Summary
         What was done. The state is Failed, with an :class:`IncompleteError` that holds the
         summary, if anything under SOURCE is not proven; everything else is.
+
+    Raises
+    ------
+    StepFailedError
+        If there is nothing to sum up: the archive is held by another run or cannot be written, say.
+        Prefect keeps its text, which names no path; stderr gets the whole.
+    ClusterError
+        If the cluster makes no sense or has no workers.
     """
     started = datetime.now(UTC)
     clock = time.monotonic()
@@ -109,12 +113,15 @@ def archive_cohort(
         str(Path(s).absolute()) for s in ([source] if isinstance(source, str) else source)
     )
     archive = str(Path(archive).absolute())
-    check_places(sources, archive)
     spec = ClusterSpec.read(
         path=Path(cluster) if cluster else None, scheduler=scheduler, workers=workers
     )
     logging.getLogger("medzip").setLevel(logging.INFO)
-    with steps.archive_lock(archive), _api_for_workers(), spec.start() as runner:
+    with told_on_stderr(), ExitStack() as held:
+        check_places(sources, archive)
+        held.enter_context(steps.archive_lock(archive))
+        held.enter_context(_api_for_workers())
+        runner = held.enter_context(spec.start())
         workers = _prepare(runner, spec)
         inventory = runner.submit(scan_sources, {"sources": sources}).result()
         records = _archive_all(runner, workers, inventory.plans, archive, profile)
@@ -221,6 +228,19 @@ def _prepare(runner: DaskTaskRunner, spec: ClusterSpec) -> int:
     return max(1, present, int(spec.adapt_kwargs.get("maximum", 0)))
 
 
+def check_exist(sources: Sequence[str]) -> None:
+    """Refuse sources that do not exist, before anything is started or created.
+
+    Raises
+    ------
+    SourceError
+        Naming the first of them.
+    """
+    for path in sources:
+        if not Path(path).exists():
+            raise SourceError(f"{path}: expected a file or folder, got nothing; check the path")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the flow from a terminal; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -247,9 +267,6 @@ def main(argv: list[str] | None = None) -> int:
     as_json = arguments.pop("json")
     if arguments["workers"] is not None and arguments["workers"] < 1:
         parser.error(f"expected at least one worker, got {arguments['workers']}")
-    missing = [path for path in arguments["source"] if not Path(path).exists()]
-    if missing:
-        parser.error(f"expected folders or files that exist, got {', '.join(missing)}")
     try:
         cluster = arguments["cluster"]
         ClusterSpec.read(
@@ -260,38 +277,20 @@ def main(argv: list[str] | None = None) -> int:
     except ClusterError as error:
         parser.error(str(error))
     try:
+        check_exist(arguments["source"])
         summary = archive_cohort(**arguments)
     except IncompleteError as error:
         summary = error.summary
-    except StepFailedError as error:
-        print(f"error: {error.failure.message}", file=sys.stderr)
+    except StepFailedError:  # the flow has said why
         return 1
-    except MedZipError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (MedZipError, OSError) as error:
+        print(f"error: {steps.failure_of(None, 'start', error).message}", file=sys.stderr)
         return 1
     if as_json:
-        print(json.dumps(steps.to_json(summary), indent=2))
+        print_json(summary)
     else:
         print_summary(summary)
     return 0 if summary.ok else 1
-
-
-def print_summary(summary: Summary) -> None:
-    """Print one line an object and one for the whole to stdout."""
-    rows = objects_rows(summary)
-    if rows:
-        table = Table(box=None)
-        for column in rows[0]:
-            justify = "left" if column in TEXT_COLUMNS else "right"
-            table.add_column(column, justify=justify, no_wrap=True)
-        for row in rows:
-            table.add_row(*("" if value is None else str(value) for value in row.values()))
-        Console(width=max(TABLE_WIDTH, Console().width)).print(table)
-    ratio = summary.raw_bytes / summary.encoded_bytes if summary.encoded_bytes else 1.0
-    print(
-        f"{summary.files} files, {summary.raw_bytes} -> {summary.encoded_bytes} bytes "
-        f"(ratio {ratio:.2f}) in {summary.seconds:.0f} s, {len(summary.failures)} failures"
-    )
 
 
 if __name__ == "__main__":

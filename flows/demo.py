@@ -18,10 +18,12 @@ import sys
 import time
 from pathlib import Path
 
-from flows.archive import IncompleteError, archive_cohort, print_summary
+from flows.archive import IncompleteError, archive_cohort
+from flows.printing import print_summary
 from medzip.archive import restore, verify
 from medzip.errors import MedZipError
 from medzip.evaluation.demo import build_demo_cohort
+from tasks.policy import StepFailedError
 
 __all__ = ["differences", "main"]
 
@@ -80,6 +82,8 @@ def main(argv: list[str] | None = None) -> int:
         )
     except IncompleteError as error:
         summary = error.summary
+    except StepFailedError:  # the flow has said why
+        return 1
     except MedZipError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

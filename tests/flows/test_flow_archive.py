@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +17,12 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.sorting import FlowRunSort
 
+import medzip.cli
 from flows.archive import IncompleteError, archive_cohort, main
 from flows.demo import differences
 from flows.line import Line
-from medzip.archive import Summary, Verdict, inspect, restore, scan, verify
+from medzip import archive as steps
+from medzip.archive import Summary, Verdict, archive_lock, inspect, restore, scan, verify
 from medzip.report import read_report_rows
 
 if TYPE_CHECKING:
@@ -267,12 +271,12 @@ def test_exit_codes_and_json(
     assert main([str(cohort), str(archive), *options]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert {record["verdict"] for record in summary["objects"]} == {"proven"}
+    assert summary["ok"] is True
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["none", "archive"],
         [".", "archive", "--workers", "0"],
         [".", "archive", "--cluster", "none.yaml"],
         [".", "archive", "--cluster", "a.yaml", "--scheduler", "tcp://a:1"],
@@ -288,3 +292,73 @@ def test_wrong_usage_is_exit_code_two(
         main(arguments)
     assert caught.value.code == 2
     assert not (tmp_path / "archive").exists()
+
+
+def test_a_missing_source_ends_as_in_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["none", "archive"]) == 1
+    assert "none: expected a file or folder, got nothing; check the path" in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["medzip", "compress", "none", "archive"])
+    with pytest.raises(SystemExit) as caught:
+        medzip.cli.main()
+    assert caught.value.code == 1
+    assert "none: expected a file or folder, got nothing; check the path" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def said_to_prefect(run: FlowRun) -> str:
+    with get_client(sync_client=True) as client:
+        logs = client.read_logs()
+    return run.state.model_dump_json() + "".join(log.model_dump_json() for log in logs)
+
+
+def test_an_archive_inside_its_source_is_told_to_the_operator_alone(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "ROE^RICHARD"
+    source.mkdir()
+    assert main([str(source), str(source / "archive")]) == 1
+    assert f"({source}); name a folder outside" in capsys.readouterr().err
+    run = newest_run()
+    assert run.state_name == "Failed"
+    assert "start of archive: ArchiveError" in run.state.message
+    assert "ROE^RICHARD" not in said_to_prefect(run)
+
+
+def test_an_archive_that_is_held_is_told_to_the_operator_alone(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "archive of POE^PAULA"
+    with archive_lock(archive):
+        assert main([str(empty_folder(tmp_path)), str(archive)]) == 1
+    assert f"{archive}: expected to be the only run that writes" in capsys.readouterr().err
+    assert "POE^PAULA" not in said_to_prefect(newest_run())
+
+
+def test_a_disk_that_is_read_only_is_one_line(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read_only(archive: str) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), archive)
+
+    source, archive = empty_folder(tmp_path), tmp_path / "archive of POE^PAULA"
+    monkeypatch.setattr(steps, "archive_lock", read_only)
+    assert main([str(source), str(archive)]) == 1
+    line = f"error: {archive}: expected to start, got: Read-only file system; "
+    assert line in capsys.readouterr().err
+    run = newest_run()
+    assert "start of archive: OSError:EROFS" in run.state.message
+    assert "POE^PAULA" not in said_to_prefect(run)
+
+
+def test_what_the_system_refuses_before_the_flow_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def flow(**arguments: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "home")
+
+    monkeypatch.setattr("flows.archive.archive_cohort", flow)
+    assert main([str(empty_folder(tmp_path)), str(tmp_path / "archive")]) == 1
+    assert capsys.readouterr().err.startswith("error: home: expected to start, got: Read-only")
