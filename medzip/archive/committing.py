@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medzip import __version__
 from medzip.archive.describing import describe
 from medzip.archive.index import read_index, write_index
 from medzip.archive.layout import (
@@ -21,8 +22,9 @@ from medzip.archive.layout import (
     work_path,
     write_atomic,
 )
+from medzip.archive.proving import prove_elsewhere
 from medzip.archive.records import Committed, Verdict
-from medzip.errors import ArchiveError, CorruptStreamError, VerificationError
+from medzip.errors import ArchiveError, VerificationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +38,10 @@ __all__ = ["already_proven", "commit", "discard", "publish"]
 def already_proven(plan: ObjectPlan, archive: StrPath, profile: str) -> SeriesRecord | None:
     """Find a committed object of the same content, whatever profile it was coded with.
 
+    The digest of an object says that it is what was proven then. Whether this version still reads
+    what another one wrote, only decoding says: such an object is proven again, in a process of its
+    own.
+
     Parameters
     ----------
     plan : ObjectPlan
@@ -48,8 +54,13 @@ def already_proven(plan: ObjectPlan, archive: StrPath, profile: str) -> SeriesRe
     Returns
     -------
     SeriesRecord or None
-        None when there is no such object, or its stored bytes do not have their digest any more:
-        then it is made again from the source.
+        None when there is no such object, its stored bytes do not have their digest any more, or
+        this version cannot bring its files back: then it is made again from the source.
+
+    Raises
+    ------
+    OSError
+        When the object cannot be read.
     """
     del profile
     path = object_path(archive, plan.key)
@@ -57,8 +68,17 @@ def already_proven(plan: ObjectPlan, archive: StrPath, profile: str) -> SeriesRe
     try:
         if not sha256 or sha256_file(path) != sha256:
             return None
-        return replace(describe(path), verdict=Verdict.ALREADY_PROVEN)
-    except (FileNotFoundError, ArchiveError, CorruptStreamError):
+        record = describe(path)
+        if record.codec_version != __version__:
+            prove_elsewhere(path, plan.key)
+        return replace(record, verdict=Verdict.ALREADY_PROVEN)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        raise
+    except Exception:
+        # Whatever is wrong with it, its source is here: making it again is the remedy, and an
+        # error here would come again in every run.
         return None
 
 
