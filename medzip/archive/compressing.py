@@ -19,7 +19,7 @@ from medzip.archive.failures import failed_record, failure_of
 from medzip.archive.layout import archive_lock
 from medzip.archive.pool import cores, new_pool
 from medzip.archive.proving import prove
-from medzip.archive.records import Event, Staged, Summary, Verdict
+from medzip.archive.records import Event, Failure, Staged, Summary, Verdict
 from medzip.archive.scanning import scan
 from medzip.archive.sealing import seal
 from medzip.archive.staging import stage
@@ -27,7 +27,6 @@ from medzip.codec import PROFILES
 from medzip.errors import (
     ArchiveError,
     CorruptStreamError,
-    MedZipError,
     ProverError,
     VerificationError,
 )
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from medzip.archive.layout import StrPath
-    from medzip.archive.records import Failure, ObjectPlan, SeriesRecord
+    from medzip.archive.records import ObjectPlan, SeriesRecord
 
 __all__ = ["check_places", "compress"]
 
@@ -126,7 +125,6 @@ class _Job:
     plan: ObjectPlan
     staged: Staged | None = None
     left: int = 0
-    failed: bool = False
 
 
 @dataclass(order=True)
@@ -157,20 +155,23 @@ class _Run:
         self._pools: dict[str, Executor] = {}
         self._ready: list[_Task] = []
         self._running: dict[Future[Any], _Task] = {}
+        self._open: dict[int, _Job] = {}
 
     def work(self, plans: Sequence[ObjectPlan]) -> None:
         """Bring all plans through all steps; return when nothing is left."""
         waiting = deque(_Job(number, plan) for number, plan in enumerate(plans))
-        under_way = 0
         try:
-            while waiting or self._ready or self._running:
+            while waiting or self._open:
                 # Staged voxels take disk: no more objects at a time than keep the workers busy.
-                while waiting and under_way - len(self.records) <= self._workers:
+                while waiting and len(self._open) <= self._workers:
                     job = waiting.popleft()
-                    under_way += 1
+                    self._open[job.number] = job
                     self._add(job, "check", already_proven, job.plan, self._archive, self._profile)
                 while self._ready and len(self._running) < self._workers:
                     self._submit(heapq.heappop(self._ready))
+                if not self._running and not self._ready:
+                    self._lose()
+                    continue
                 done, _ = wait(self._running, return_when=FIRST_COMPLETED)
                 for future in done:
                     self._finish(future)
@@ -186,7 +187,7 @@ class _Run:
         heapq.heappush(self._ready, _Task((job.number, order), job, stage, (call, arguments)))
 
     def _submit(self, task: _Task) -> None:
-        if task.job.failed:
+        if task.job.number not in self._open:
             return
         call, arguments = task.call
         try:
@@ -222,29 +223,35 @@ class _Run:
                 )
             self._fail(task, error)
             return
-        try:
-            self._advance(task, future.result())
-        except (OSError, MedZipError) as failure:
-            self._fail(task, failure)
+        self._advance(task, future.result())
 
     def _fail(self, task: _Task, error: BaseException) -> None:
         job = task.job
-        if not job.failed:
-            job.failed = True
+        if job.number in self._open:
             mismatch = isinstance(error, (VerificationError, CorruptStreamError, ArchiveError))
             if mismatch or getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
                 # What does not match must not be taken up again by the next run; and where the disk
                 # is full the others need the room.
                 discard(self._archive, job.plan.key)
-            failure = failure_of(job.plan, task.stage, error)
-            self.failures.append(failure)
-            record = failed_record(job.plan, self._profile, failure)
-            self._end(job, record)
+            self._end_failed(job, failure_of(job.plan, task.stage, error))
+
+    def _lose(self) -> None:
+        """End the objects that no step is left for, though none of them ended: books balance."""
+        for job in list(self._open.values()):
+            message = (
+                "expected a record or a failure of every object, got neither of this one; run "
+                "again, and report it if it comes again"
+            )
+            self._end_failed(job, Failure(job.plan.name, "commit", "lost", message))
+
+    def _end_failed(self, job: _Job, failure: Failure) -> None:
+        self.failures.append(failure)
+        self._end(job, failed_record(job.plan, self._profile, failure))
 
     def _advance(self, task: _Task, result: Any) -> None:
         """Hand the result of a step to the next one."""
         job = task.job
-        if job.failed:
+        if job.number not in self._open:
             return
         if task.stage == "check":
             if result is not None:
@@ -264,7 +271,11 @@ class _Run:
         elif task.stage == "seal":
             self._add(job, "prove", prove, result)
         else:
-            record = commit(result).record
+            try:
+                record = commit(result).record
+            except Exception as error:
+                self._fail(_Task((job.number, 0), job, "commit", task.call), error)
+                return
             if record is not None:
                 self._end(job, record)
 
@@ -282,6 +293,8 @@ class _Run:
         self._report(Event("encode", job.plan.name, total - job.left, total))
 
     def _end(self, job: _Job, record: SeriesRecord) -> None:
+        """Close an object, with the one record that it gets."""
+        del self._open[job.number]
         self.records.append(record)
         verb = "commit" if record.verdict is not Verdict.FAILED else "failed"
         self._report(Event(verb, job.plan.name, len(self.records), self._total))

@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ import pytest
 from archive_samples import archive_here, archive_object, objects, write_series, write_tree
 
 from medzip import archive as steps
-from medzip.archive import Verdict, compressing, layout
+from medzip.archive import Verdict, committing, compressing, layout
 from medzip.archive.encoding import read_slab
 from medzip.errors import (
     ArchiveError,
     CorruptStreamError,
+    ModelError,
     ProverError,
     SourceError,
     VerificationError,
@@ -295,6 +297,95 @@ def test_compress_in_processes_gives_the_same_archive(tmp_path: Path) -> None:
     again = steps.compress([source], tmp_path / "one", "fast", 2)
     assert {record.verdict for record in again.objects} == {Verdict.ALREADY_PROVEN}
     assert steps.verify(tmp_path / "one").ok
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (None, Verdict.ALREADY_PROVEN),
+        (ModelError("expected a model of this version, got another"), None),
+        (VerificationError("expected x, got y"), None),
+        (ProverError("expected an answer, got none"), None),
+        (KeyError("anything"), None),
+    ],
+)
+def test_objects_of_another_version_are_proven_again(
+    answer: Exception | None,
+    verdict: Verdict | None,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (plan,) = steps.scan([source]).plans
+    archive_object(plan, tmp_path / "archive")
+    asked = []
+
+    def prove(path: Path, key: str) -> tuple[int, int]:
+        asked.append(key)
+        if answer is not None:
+            raise answer
+        return 5, 1
+
+    monkeypatch.setattr(committing, "prove_elsewhere", prove)
+    found = steps.already_proven(plan, tmp_path / "archive", "fast")
+    assert found is not None
+    assert asked == []
+    monkeypatch.setattr(committing, "__version__", "9.9.9")
+    found = steps.already_proven(plan, tmp_path / "archive", "fast")
+    assert (found.verdict if found else None) is verdict
+    assert asked == [plan.key]
+    record = archive_object(plan, tmp_path / "archive")  # made again where it was not proven
+    assert record.verdict is (verdict or Verdict.PROVEN)
+
+
+def test_objects_of_another_version_are_decoded_elsewhere(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (plan,) = steps.scan([source]).plans
+    archive_object(plan, tmp_path / "archive")
+    monkeypatch.setattr(committing, "__version__", "9.9.9")
+    found = steps.already_proven(plan, tmp_path / "archive", "fast")
+    assert found is not None
+    assert found.verdict is Verdict.ALREADY_PROVEN
+
+
+def test_whatever_describing_raises_means_not_proven(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (plan,) = steps.scan([source]).plans
+    archive_object(plan, tmp_path / "archive")
+    for error in (ModelError("expected x, got y"), KeyError("x"), ArchiveError("z")):
+
+        def fail(path: Path, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(committing, "describe", fail)
+        assert steps.already_proven(plan, tmp_path / "archive", "fast") is None
+
+
+@pytest.mark.parametrize("drop", ["commit", "raise"])
+def test_books_balance(drop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        write_series(tmp_path / "source" / name, f"1.2.{ord(name)}", seed=ord(name), slices=2)
+    plans = steps.scan([tmp_path / "source"]).plans
+    victim = plans[1].key
+
+    def commit(proof: steps.Proof) -> steps.Committed:
+        if proof.key == victim and drop == "raise":
+            raise KeyError("unforeseen")
+        done = steps.commit(proof)
+        return replace(done, record=None) if done.key == victim else done
+
+    monkeypatch.setattr(compressing, "commit", commit)
+    monkeypatch.setattr(compressing, "new_pool", ThreadPoolExecutor)
+    monkeypatch.setattr(compressing, "prove", lambda s: steps.prove(replace(s, pid=-2)))
+    summary = steps.compress([tmp_path / "source"], tmp_path / "archive", "fast", 1)
+    assert sorted(record.key for record in summary.objects) == sorted(p.key for p in plans)
+    (failure,) = summary.failures
+    kind = "lost" if drop == "commit" else "KeyError"
+    assert (failure.name, failure.stage, failure.kind) == (victim[:12], "commit", kind)
+    failed = [r.key for r in summary.objects if r.verdict is Verdict.FAILED]
+    assert failed == [victim]
 
 
 def test_errors_of_this_package_keep_their_kind() -> None:
