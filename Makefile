@@ -18,6 +18,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "expected Python 3.11 or newer, got " + sys.version + "; set PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,peers]'
+	@echo "compiling kernels (once)"
+	$(BIN)/python -c 'import numpy as np, medzip; medzip.decode(medzip.encode(np.arange(65536, dtype="i2").reshape(4, 128, 128)))'
 	touch $@
 
 setup: $(STAMP) ## Make the virtual environment and install everything into it
