@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -28,6 +30,8 @@ __all__ = ["folder_below", "make_link", "scratch_folder", "write_files"]
 
 _CHUNK = 1 << 20
 _PART = ".part"
+_SCRATCH = ".medzip-restoring-"
+_SCRATCH_NAME = re.compile(re.escape(_SCRATCH) + "[0-9a-f]{32}")
 _TIME_LIMIT_NS = 1 << 62
 
 
@@ -82,19 +86,33 @@ def scratch_folder(root: int, taken: Iterable[str]) -> Iterator[str]:
     Yields
     ------
     str
-        Its name in the destination. What a killed run left in it is removed.
+        Its name in the destination, of this run alone. What killed runs left is removed.
     """
+    _sweep(root)
     names = {path.split("/", 1)[0] for path in taken}
-    name = ".medzip-restoring"
-    while name in names:
-        name += "-"
-    _empty(root, name)
-    with folder_below(root, name):
+    while (name := _SCRATCH + secrets.token_hex(16)) in names:
         pass
+    os.mkdir(name, 0o700, dir_fd=root)  # fails where there is such a name, which nobody can guess
     try:
-        yield name
+        with folder_below(root, name) as handle:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield name
     finally:
         _empty(root, name)
+
+
+def _sweep(root: int) -> None:
+    """Remove what killed runs left: folders that no run holds any more (the lock is the kernel's).
+
+    One of another name, or with other things in it, is the user's and stays.
+    """
+    for name in os.listdir(root):
+        if not _SCRATCH_NAME.fullmatch(name):
+            continue
+        with contextlib.suppress(OSError, ArchiveError), folder_below(root, name) as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _empty(root, name)
 
 
 def _empty(root: int, name: str) -> None:
@@ -194,19 +212,39 @@ def _place(root: int, parts: int, temporary: str, file: BinaryIO, entry: FileEnt
 def _name(parts: int, temporary: str, folder: int, name: str, entry: FileEntry) -> None:
     """Give a complete file its name, unless something else has it."""
     try:
-        # A hard link, not a rename, which would replace a file that is there.
-        os.link(temporary, name, src_dir_fd=parts, dst_dir_fd=folder, follow_symlinks=False)
+        try:
+            # A hard link, not a rename, which would replace a file that is there.
+            os.link(temporary, name, src_dir_fd=parts, dst_dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                raise
+            _name_without_link(parts, temporary, folder, name)
     except FileExistsError:
         if not _same(folder, name, entry):
             raise ArchiveError(
                 f"{entry.path}: expected no such file in the destination, got one of other "
                 "content; restore into an empty folder"
             ) from None
-    except OSError as error:
-        # File systems without hard links.
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
-            raise
+
+
+def _name_without_link(parts: int, temporary: str, folder: int, name: str) -> None:
+    """Give a file its name on a file system without hard links.
+
+    An empty file takes the name first, which fails where it is taken; the rename replaces that one
+    and no other, and the name never holds a part of a file.
+
+    Raises
+    ------
+    FileExistsError
+        When the name is taken.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    os.close(os.open(name, flags, 0o600, dir_fd=folder))
+    try:
         os.rename(temporary, name, src_dir_fd=parts, dst_dir_fd=folder)
+    except BaseException:
+        os.unlink(name, dir_fd=folder)
+        raise
 
 
 def _same(folder: int, name: str, entry: FileEntry) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -14,6 +15,7 @@ import pytest
 import zstandard
 
 from medzip import archive as steps
+from medzip.archive import places
 from medzip.archive.layout import MARKER, canonical_json, object_key
 from medzip.archive.reader import ObjectReader
 from medzip.codec import base_model, encode_slab
@@ -188,12 +190,61 @@ def test_files_of_other_content_are_not_overwritten(tmp_path: Path) -> None:
 def test_temporary_names_as_names(tmp_path: Path) -> None:
     name = ".medzip-restoring"
     write_object(tmp_path / "archive", [entry(name), entry(name + "-/x.part", copy_of=0)])
-    left = tmp_path / "out" / (name + "--")
-    left.mkdir(parents=True)
-    (left / "of a killed run.part").touch()
-    assert steps.restore(tmp_path / "archive", tmp_path / "out").ok
-    assert sorted(os.listdir(tmp_path / "out")) == [name, name + "-"]
-    assert (tmp_path / "out" / (name + "-") / "x.part").read_bytes() == TEXT
+    out = tmp_path / "out"
+    mine = out / (name + "--")
+    mine.mkdir(parents=True)
+    (mine / "mine.part").touch()
+    assert steps.restore(tmp_path / "archive", out).ok
+    assert sorted(os.listdir(out)) == [name, name + "-", name + "--"]
+    assert (out / (name + "-") / "x.part").read_bytes() == TEXT
+    assert os.listdir(mine) == ["mine.part"]
+
+
+def test_two_restores_at_once(tmp_path: Path) -> None:
+    write_object(tmp_path / "archive", [entry("a")])
+    out = tmp_path / "out"
+    killed, mine = (out / (".medzip-restoring-" + digit * 32) for digit in "0f")
+    for folder, name in ((killed, "1.part"), (mine, "not of a restore")):
+        folder.mkdir(parents=True)
+        (folder / name).touch()
+    root = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with places.scratch_folder(root, []) as one:
+            (out / one / "x.part").touch()
+            with places.scratch_folder(root, []) as two:
+                assert one != two
+                assert (out / one / "x.part").exists()
+            assert steps.restore(tmp_path / "archive", out).ok
+            assert (out / one / "x.part").exists()
+    finally:
+        os.close(root)
+    assert sorted(os.listdir(out)) == [mine.name, "a"]
+
+
+def test_file_systems_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    write_object(tmp_path / "archive", [entry("a"), entry("b", copy_of=0), entry("c", copy_of=0)])
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "b").write_text("mine")
+    (out / "c").write_bytes(TEXT)
+    restored = steps.restore(tmp_path / "archive", out)
+    assert (restored.files, len(restored.failures)) == (2, 1)
+    assert "got one of other content" in restored.failures[0].message
+    assert (out / "a").read_bytes() == (out / "c").read_bytes() == TEXT
+    assert (out / "b").read_text() == "mine"
+    (out / "a").unlink()
+
+    def full(*arguments: Any, **options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.rename", full)
+    restored = steps.restore(tmp_path / "archive", out)
+    assert {failure.kind for failure in restored.failures} == {"OSError:ENOSPC", "ArchiveError"}
+    assert sorted(os.listdir(out)) == ["b", "c"]
 
 
 def test_not_into_the_archive(tmp_path: Path) -> None:
