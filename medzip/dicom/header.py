@@ -43,7 +43,8 @@ REASONS = {
     "colour": "more than one sample a pixel",
     "unsupported-bits": "neither 8 nor 16 bits allocated",
     "float-pixels": "float or double pixel data",
-    "oversized": "more voxels a slice than fit into memory many times over",
+    "oversized": "slices so large or high that coding one takes too much memory",
+    "too-many-frames": "more frames than any scanner writes",
     "truncated": "pixel data end before the last frame",
     "empty": "file of no bytes",
 }
@@ -67,6 +68,12 @@ _TAGS = [
 ]
 _UNDEFINED = 0xFFFFFFFF
 _MOST_VOXELS = 1 << 26
+# The codec skews a slice so that voxels which may be coded at once form a column: its store of one
+# slice takes about (columns + 4 rows) * (rows + 8) words of 2 bytes, which grows with the square of
+# the rows (4096 x 4096 take 160 MiB, a strip of 20000 rows by 100 columns 3 GiB).
+_MOST_STORE = 512 << 20
+# Each frame becomes a record in memory, whatever few bytes it has.
+_MOST_FRAMES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -216,8 +223,11 @@ def _describe(data: pydicom.FileDataset, file: BinaryIO, size: int) -> Header:
     frame_bytes = rows * columns * allocated // 8
     if frame_bytes == 0:
         return Header(uid, "broken-header")
-    if rows * columns > _MOST_VOXELS:
+    store = (columns + 4 * rows) * (rows + 8) * 2
+    if rows * columns > _MOST_VOXELS or store > _MOST_STORE:
         return Header(uid, "oversized")
+    if count > _MOST_FRAMES:
+        return Header(uid, "too-many-frames")
     if length == _UNDEFINED:
         fragments = single_fragments(file, offset, size, count)
         runs, reason = _compressed(file, fragments, syntax, (rows, columns, dtype))

@@ -136,3 +136,38 @@ def test_empty_and_missing_files(tmp_path: Path) -> None:
     assert read_header(path, 0).reason == "empty"
     with pytest.raises(FileNotFoundError):
         read_header(tmp_path / "none", 5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "frames", "reason"),
+    [
+        (1, 1, 1 << 20, ""),
+        (1, 1, (1 << 20) + 1, "too-many-frames"),
+        (1, 1, (1 << 31) - 1, "too-many-frames"),
+        (4096, 4096, 1, ""),
+        (100, 20000, 1, ""),
+        (20000, 100, 1, "oversized"),
+        (65535, 1, 1, "oversized"),
+        (65535, 65535, 1, "oversized"),
+    ],
+)
+def test_sizes_beyond_reason(
+    rows: int, columns: int, frames: int, reason: str, tmp_path: Path
+) -> None:
+    source = Path(str(get_testdata_file("CT_small.dcm", download=False)))
+    data = pydicom.dcmread(source)
+    data.Rows, data.Columns, data.NumberOfFrames = rows, columns, frames
+    data.PixelData = b""
+    path = tmp_path / "odd.dcm"
+    data.save_as(path)
+    if not reason:  # a file with a hole for its pixels, of the length that its header tells
+        length = rows * columns * frames * 2
+        with open(path, "r+b") as file:
+            at = file.read().rindex(b"\xe0\x7f\x10\x00OW\0\0")
+            file.seek(at + 8)
+            file.write(length.to_bytes(4, "little"))
+            file.truncate(at + 12 + length)
+    header = read_header(path, path.stat().st_size)
+    assert header.reason == reason
+    assert header.slices == (0 if reason else frames)
+    assert reason in ("", *REASONS)
