@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from flows.artifacts import objects_rows
 from flows.cluster import ClusterError
-from medzip.archive import Verdict, to_json
 from medzip.errors import MedZipError
 from tasks.policy import StepFailedError
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from medzip.archive import Summary
 
-__all__ = ["print_json", "print_summary", "summary_json", "told_on_stderr"]
+__all__ = ["print_json", "print_summary", "told_on_stderr"]
 
 TEXT_COLUMNS = {"object", "kind", "verdict", "failure"}
 TABLE_WIDTH = 160
@@ -57,30 +56,9 @@ def told_on_stderr() -> Iterator[None]:
         raise failed from None
 
 
-def summary_json(summary: Summary) -> dict[str, Any]:
-    """Fields of a summary as ``medzip compress --json`` prints them: no message of a failure."""
-    objects = to_json(summary.objects)
-    for record in objects:
-        if record["failure"]:
-            del record["failure"]["message"]
-    return {
-        "archive": summary.archive,
-        "profile": summary.profile,
-        "ok": summary.ok,
-        "files": summary.files,
-        "raw_bytes": summary.raw_bytes,
-        "encoded_bytes": summary.encoded_bytes,
-        "kept_whole": summary.kept_whole,
-        "already_proven": sum(o.verdict is Verdict.ALREADY_PROVEN for o in summary.objects),
-        "seconds": summary.seconds,
-        "objects": objects,
-        "failures": [{"name": f.name, "stage": f.stage, "kind": f.kind} for f in summary.failures],
-    }
-
-
 def print_json(summary: Summary) -> None:
     """Print a summary to stdout, for programs."""
-    print(json.dumps(summary_json(summary), indent=2, sort_keys=True))
+    print(json.dumps(summary.public(), indent=2, sort_keys=True))
 
 
 def print_summary(summary: Summary) -> None:

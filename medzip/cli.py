@@ -22,7 +22,7 @@ from rich.table import Table
 
 from medzip import archive as archives
 from medzip.archive.pool import cores
-from medzip.archive.records import Event, Failure, SeriesRecord, Summary, Verdict, to_json
+from medzip.archive.records import Event, Failure, SeriesRecord, to_json
 from medzip.errors import MedZipError
 from medzip.evaluation.cli import bench
 from medzip.train import train
@@ -74,7 +74,7 @@ def compress(
     with _progress() as on_event:
         summary = archives.compress(sources, archive, profile.value, workers, on_event)
     if as_json:
-        _print_json(_summary(summary))
+        _print_json(summary.public())
     else:
         _print_objects(summary.objects)
         _print_line(
@@ -206,26 +206,6 @@ def _print_objects(records: Iterable[SeriesRecord]) -> None:
 def _failures(failures: Iterable[Failure]) -> list[dict[str, str]]:
     """Failures without messages, which may hold paths with names of patients."""
     return [{"name": f.name, "stage": f.stage, "kind": f.kind} for f in failures]
-
-
-def _summary(summary: Summary) -> dict[str, Any]:
-    objects = to_json(summary.objects)
-    for record in objects:
-        if record["failure"]:
-            del record["failure"]["message"]
-    return {
-        "archive": summary.archive,
-        "profile": summary.profile,
-        "ok": summary.ok,
-        "files": summary.files,
-        "raw_bytes": summary.raw_bytes,
-        "encoded_bytes": summary.encoded_bytes,
-        "kept_whole": summary.kept_whole,
-        "already_proven": sum(o.verdict is Verdict.ALREADY_PROVEN for o in summary.objects),
-        "seconds": summary.seconds,
-        "objects": objects,
-        "failures": _failures(summary.failures),
-    }
 
 
 def _end(failures: Iterable[Failure]) -> None:

@@ -405,6 +405,26 @@ class Summary:
                 counts[reason] = counts.get(reason, 0) + count
         return dict(sorted(counts.items()))
 
+    def public(self) -> dict[str, Any]:
+        """Fields that may leave the operator's terminal: no texts of failures, which hold paths."""
+        objects = to_json(self.objects)
+        for record in objects:
+            if record["failure"]:
+                del record["failure"]["message"]
+        return {
+            "archive": self.archive,
+            "profile": self.profile,
+            "ok": self.ok,
+            "files": self.files,
+            "raw_bytes": self.raw_bytes,
+            "encoded_bytes": self.encoded_bytes,
+            "kept_whole": self.kept_whole,
+            "already_proven": sum(o.verdict is Verdict.ALREADY_PROVEN for o in self.objects),
+            "seconds": self.seconds,
+            "objects": objects,
+            "failures": [{"name": f.name, "stage": f.stage, "kind": f.kind} for f in self.failures],
+        }
+
 
 def to_json(record: Any) -> Any:
     """Turn a record into what :func:`json.dumps` takes; field names become keys."""

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from flows.printing import print_json, summary_json
-from medzip import cli
+from flows.printing import print_json
 from medzip.archive import Failure, ObjectPlan, Summary, Verdict, failed_record
 from medzip.dicom.records import FileEntry
 
@@ -23,12 +22,6 @@ def summary() -> Summary:
     proven = replace(failed, key="cd" * 32, verdict=Verdict.ALREADY_PROVEN, failure=None)
     unread = Failure("scan", "scan", "SourceError", f"{PATH}: expected a file")
     return Summary("/archive", "fast", (failed, proven), (unread, failure), 1.0)
-
-
-def test_json_is_that_of_the_command(summary: Summary, capsys: pytest.CaptureFixture[str]) -> None:
-    assert summary_json(summary) == cli._summary(summary)
-    print_json(summary)
-    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(cli._summary(summary)))
 
 
 def test_json_says_what_failed_without_a_path(
