@@ -10,9 +10,9 @@ from contextlib import suppress
 import google_crc32c
 import numpy as np
 import pytest
-from conftest import random_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import random_network
 
 from medzip.canonical import canonical_json
 from medzip.codec import Model, base_model, decode_slab, encode_slab

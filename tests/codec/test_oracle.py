@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import random_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import random_network
 from volumes import volumes
 
 from medzip.codec import packing

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from conftest import random_network
 from hypothesis import given
 from hypothesis import strategies as st
+from networks import random_network
 from volumes import volumes
 
 from medzip.codec import tables

@@ -7,9 +7,9 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import random_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import random_network
 from volumes import volumes
 
 import medzip

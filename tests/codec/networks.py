@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from medzip.codec.network import Architecture, Network
@@ -21,8 +20,3 @@ def random_network(name: str, seed: int = 0) -> Network:
     with torch.no_grad():
         net.linear += torch.randn(len(net.linear)) * 0.1
     return net.integers()
-
-
-@pytest.fixture(params=sorted(FORMS))
-def network(request: pytest.FixtureRequest) -> Network:
-    return random_network(request.param)
