@@ -18,6 +18,9 @@ KNOWN = {
         "jpeg-xl-7": 6.591,
         "htj2k": 7.159,
         "tomoz": 6.148,
+        "ppmd": 7.181,
+        "hevc": 6.710,
+        "jp3d": 6.434,
     },
 }
 SHARED = Path(

@@ -9,11 +9,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medzip.errors import CorruptStreamError, UnsupportedVoxelsError
-from medzip.evaluation.peers import BASELINE, DEFAULT_PEERS, DTYPES, PEERS, REPORT_PEERS, select
+from medzip.evaluation.peers import (
+    BASELINE,
+    DEFAULT_PEERS,
+    DTYPES,
+    PEERS,
+    REPORT_PEERS,
+    NotPossibleError,
+    select,
+)
 from medzip.evaluation.peers.base import from_unsigned, join, split, to_unsigned
 from medzip.evaluation.phantom import mr_volume
 
-OTHERS = [name for name in PEERS if not name.startswith("medzip")]
+# Tests of LSTM-Compress, which trains while it codes, are in test_programs.
+OTHERS = [name for name in PEERS if not name.startswith("medzip") and name != "lstm-compress"]
 OWN = [name for name in PEERS if name.startswith("medzip")]
 
 volumes = hnp.arrays(
@@ -31,7 +40,12 @@ def skip_if_absent(name: str) -> None:
 
 def assert_lossless(name: str, voxels: np.ndarray) -> None:
     peer = PEERS[name]
-    data = peer.encode(voxels)
+    try:
+        data = peer.encode(voxels)
+    except NotPossibleError:
+        if name not in {"hevc", "jp3d"}:
+            raise
+        return
     assert isinstance(data, bytes)
     back = peer.decode(data, voxels.shape, voxels.dtype)
     assert back.dtype == voxels.dtype
@@ -119,9 +133,15 @@ def test_other_voxels_are_refused(voxels: np.ndarray) -> None:
         PEERS["jpeg-ls"].encode(voxels)
 
 
-def test_absent_library_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medzip.evaluation.peers.learned.find_spec", lambda name: None)
-    state = PEERS["tomoz"].available()
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [("tomoz", "learned"), ("bitshuffle-zstd", "general"), ("ppmd", "context")],
+)
+def test_absent_library_has_a_reason(
+    name: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"medzip.evaluation.peers.{module}.find_spec", lambda _: None)
+    state = PEERS[name].available()
     assert not state.ok
     assert "pip install" in state.reason
 

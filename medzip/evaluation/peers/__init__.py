@@ -2,18 +2,21 @@
 
 >>> from medzip.evaluation.peers import PEERS
 >>> sorted(PEERS)[:3]
-['htj2k', 'jpeg-2000', 'jpeg-ls']
+['bitshuffle-zstd', 'hevc', 'htj2k']
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medzip.evaluation.peers.base import DTYPES, Availability, Peer
-from medzip.evaluation.peers.general import Xz, Zstd
+from medzip.evaluation.peers.base import DTYPES, Availability, NotPossibleError, Peer
+from medzip.evaluation.peers.context import LSTMCompress, PPMd
+from medzip.evaluation.peers.general import BitshuffleZstd, Xz, Zstd
 from medzip.evaluation.peers.images import HTJ2K, JPEG2000, JPEGLS, JPEGXL, JPEGLSDepth
 from medzip.evaluation.peers.learned import Tomoz
 from medzip.evaluation.peers.own import MedZip
+from medzip.evaluation.peers.video import HEVC
+from medzip.evaluation.peers.volumetric import JP3D
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +28,7 @@ __all__ = [
     "PEERS",
     "REPORT_PEERS",
     "Availability",
+    "NotPossibleError",
     "Peer",
     "select",
 ]
@@ -34,7 +38,11 @@ PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
         Zstd(),
+        BitshuffleZstd(),
         Xz(),
+        PPMd(),
+        HEVC(),
+        JP3D(),
         HTJ2K(),
         JPEG2000(),
         JPEGLS(),
@@ -42,6 +50,7 @@ PEERS: dict[str, Peer] = {
         JPEGXL(3),
         JPEGXL(7),
         JPEGXL(9),
+        LSTMCompress(),
         Tomoz(),
         MedZip("fast"),
         MedZip("default"),
@@ -52,8 +61,11 @@ PEERS: dict[str, Peer] = {
 #: What savings are measured against.
 BASELINE = "jpeg-xl-7"
 
-#: What ``medzip bench`` runs unless told otherwise; the other efforts of JPEG XL are options.
-DEFAULT_PEERS = tuple(name for name in PEERS if name not in {"jpeg-xl-3", "jpeg-xl-9"})
+#: What ``medzip bench`` runs unless told otherwise; the other efforts of JPEG XL are options, and
+#: LSTM-Compress takes hours for a series.
+DEFAULT_PEERS = tuple(
+    name for name in PEERS if name not in {"jpeg-xl-3", "jpeg-xl-9", "lstm-compress"}
+)
 
 #: What stands beside MedZip in the report of an archive.
 REPORT_PEERS = ("jpeg-xl-7", "jpeg-ls", "jpeg-2000")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DTYPES",
     "Availability",
+    "NotPossibleError",
     "Peer",
     "check_voxels",
     "from_unsigned",
@@ -34,6 +35,13 @@ __all__ = [
 
 #: Stored integers that a volume may have (PS3.5, section 8.1.1: 8 or 16 bits allocated).
 DTYPES = ("uint8", "int8", "uint16", "int16")
+
+
+class NotPossibleError(UnsupportedVoxelsError):
+    """Voxels that a codec cannot take by its design, such as 13 bits where it has 12.
+
+    That is no failure of the codec: results say "not possible" and why.
+    """
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,13 @@ class Peer(ABC):
 
     @abstractmethod
     def encode(self, voxels: NDArray[Any], prepared: Any = None) -> bytes:
-        """Encode (z, y, x) voxels of one of :data:`DTYPES` to one self-contained byte string."""
+        """Encode (z, y, x) voxels of one of :data:`DTYPES` to one self-contained byte string.
+
+        Raises
+        ------
+        NotPossibleError
+            If the codec has no way to take these voxels, or they are too many for its speed.
+        """
 
     @abstractmethod
     def decode(self, data: bytes, shape: tuple[int, int, int], dtype: Any) -> NDArray[Any]:
