@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from medzip.errors import SourceError
+from medzip.evaluation.circumstances import commit, peak_rss
 from medzip.evaluation.cores import cores
-from medzip.evaluation.peers import select
-from medzip.evaluation.results import CodecInfo, Measurement, Results, SlabInfo
+from medzip.evaluation.noise_floor import noise_floor
+from medzip.evaluation.peers import NotPossibleError, select
+from medzip.evaluation.records import CodecInfo, Measurement, SlabInfo
+from medzip.evaluation.results import Results
 from medzip.evaluation.sources import middle
 from medzip.report.machine import this_machine
 from medzip.report.records import WHOLE_VOLUME, PeerRecord
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from medzip.evaluation.peers import Peer
     from medzip.evaluation.sources import Volume
 
-__all__ = ["Settings", "measure", "peer_bits", "run_bench"]
+__all__ = ["Settings", "codec_info", "measure", "peer_bits", "run_bench"]
 
 Progress = Callable[[str, str], None]
 
@@ -49,12 +51,15 @@ class Settings:
     bind : bool
         Whether threads are bound to those cores. Not inside a worker, whose other threads it would
         hold as well; there it is the codecs that are asked for one thread.
+    noise : bool
+        Whether the noise floor of each volume is estimated.
     """
 
     slices: int | None = None
     fit_cores: int = 2
     repeat: int = 1
     bind: bool = True
+    noise: bool = True
 
 
 def _timed(work: Callable[[], Any], repeat: int = 1) -> tuple[Any, int]:
@@ -95,12 +100,12 @@ def measure(
     -------
     Measurement
         An exception of the codec becomes its `error`: one codec that fails must not cost the
-        figures of the others.
+        figures of the others. What a codec cannot take by its design becomes `impossible`.
     """
     settings = settings or Settings()
     data, taken = b"", {"fit_ns": 0, "encode_ns": 0, "decode_ns": 0}
     parts: dict[str, int] = {}
-    lossless, error = False, ""
+    lossless, error, impossible = False, "", ""
     try:
         with cores(settings.fit_cores) if settings.bind else nullcontext():
             prepared, fit_ns = _timed(lambda: peer.prepare(voxels))
@@ -114,6 +119,8 @@ def measure(
             )
         parts = peer.parts(data)
         lossless = back.dtype == voxels.dtype and np.array_equal(back, voxels)
+    except NotPossibleError as caught:
+        impossible = str(caught)
     except Exception as caught:
         error = f"{type(caught).__name__}: {caught}"
     return Measurement(
@@ -125,36 +132,13 @@ def measure(
         parts=tuple(sorted(parts.items())),
         lossless=lossless,
         error=error,
+        impossible=impossible,
         **taken,
     )
 
 
-def _commit() -> str:
-    """Commit of the code that runs, with "+" if files differ from it; "" outside git."""
-    here = Path(__file__).resolve().parent
-
-    def git(*command: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(here), *command], capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    try:
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-def _peak_rss() -> int:
-    """Most memory this process ever held, in bytes; 0 where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _info(peer: Peer) -> CodecInfo:
+def codec_info(peer: Peer) -> CodecInfo:
+    """Describe a codec as results do: its version, or why it cannot run here."""
     state = peer.available()
     return CodecInfo(
         name=peer.name,
@@ -187,22 +171,29 @@ def run_bench(
     Returns
     -------
     Results
-        With a measurement for each pair that could run, lossless or not; codecs that are absent are
-        listed with the reason.
+        With a measurement for each pair that could run, lossless or not; codecs that are absent and
+        volumes that cannot be read are listed with the reason.
     """
     settings = settings or Settings()
     date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     peers = select(names)
-    infos = tuple(_info(peer) for peer in peers)
+    infos = tuple(codec_info(peer) for peer in peers)
     ready = [peer for peer, info in zip(peers, infos, strict=True) if info.available]
     slabs, measurements, warm = [], [], set()
+    skipped: dict[str, str] = {}
     for volume in volumes:
-        voxels = middle(volume.load(), settings.slices)
-        slabs.append(SlabInfo(volume.name, voxels.shape, voxels.dtype.name, volume.about))
+        try:
+            voxels = middle(volume.load(), settings.slices)
+        except SourceError as error:  # one broken file must not cost the figures of the others
+            skipped[volume.name] = str(error)
+            continue
+        if settings.noise and progress:
+            progress(volume.name, "noise floor")
+        slabs.append(_slab_info(volume, voxels, settings))
         for peer in ready:
             if progress:
                 progress(volume.name, peer.name)
-            if (peer.name, voxels.dtype) not in warm:
+            if peer.warms and (peer.name, voxels.dtype) not in warm:
                 _try_warm_up(peer, voxels)
                 warm.add((peer.name, voxels.dtype))
             measurements.append(measure(peer, volume.name, voxels, settings))
@@ -210,13 +201,26 @@ def run_bench(
     versions = dict(machine.pop("versions"))
     return Results(
         date=date,
-        commit=_commit(),
+        commit=commit(),
         machine=machine,
         versions=versions,
-        settings={**dataclasses.asdict(settings), "peak_rss_bytes": _peak_rss()},
+        settings={**dataclasses.asdict(settings), "peak_rss_bytes": peak_rss()},
         codecs=infos,
         slabs=tuple(slabs),
         measurements=tuple(measurements),
+        skipped=skipped,
+    )
+
+
+def _slab_info(volume: Volume, voxels: NDArray[Any], settings: Settings) -> SlabInfo:
+    floor = noise_floor(voxels) if settings.noise else None
+    return SlabInfo(
+        volume.name,
+        voxels.shape,
+        voxels.dtype.name,
+        volume.about,
+        noise_bits=floor.bits if floor else None,
+        noise_method=floor.method if floor else "",
     )
 
 
@@ -250,11 +254,11 @@ def peer_bits(
     Returns
     -------
     list of PeerRecord
-        One a codec, absent ones included.
+        One a codec, absent ones included; one that cannot take the voxels counts as absent.
     """
     records = []
     for peer in select(names):
-        info = _info(peer)
+        info = codec_info(peer)
         figure = measure(peer, series, voxels, Settings(bind=False)) if info.available else None
         records.append(
             PeerRecord(
@@ -264,8 +268,8 @@ def peer_bits(
                 codec=peer.name,
                 label=peer.label,
                 version=info.version,
-                available=info.available and not (figure and figure.error),
-                reason=figure.error if figure else info.reason,
+                available=info.available and not (figure and (figure.error or figure.impossible)),
+                reason=(figure.error or figure.impossible) if figure else info.reason,
                 lossless=figure.lossless if figure else False,
                 voxels=voxels.size,
                 raw_bytes=voxels.nbytes,

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from medzip.errors import MedZipError
 from medzip.evaluation.bench import Settings, run_bench
-from medzip.evaluation.peers import BASELINE, DEFAULT_PEERS, PEERS, select
+from medzip.evaluation.extras import add_scaling, add_startup
+from medzip.evaluation.peers import DEFAULT_PEERS, PEERS, select
 from medzip.evaluation.sources import find_volumes
+from medzip.evaluation.terminal import show
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from medzip.evaluation.results import Results
+    from medzip.evaluation.sources import Volume
 
 __all__ = ["app", "bench"]
 
@@ -34,56 +38,24 @@ def _codecs(names: str) -> list[str]:
     return wanted
 
 
-def _bits_table(results: Results) -> Table:
-    table = Table(title="Bits per voxel, and the saving against JPEG XL effort 7")
-    table.add_column("codec")
-    for slab in results.slabs:
-        table.add_column(slab.name, justify="right", overflow="fold")
-    table.add_column("mean saving", justify="right")
-    for codec in results.ran:
-        cells = []
-        for slab in results.slabs:
-            figure = results.get(slab.name, codec.name)
-            saving = results.saving(slab.name, codec.name)
-            if figure is None:
-                cells.append("[red]failed[/red]")
-            elif saving is None or codec.name == BASELINE:
-                cells.append(f"{figure.bpv:.3f}")
-            else:
-                cells.append(f"{figure.bpv:.3f}\n[dim]{100 * saving:+.1f} %[/dim]")
-        mean = results.mean_saving(codec.name)
-        shown = "–" if mean is None or codec.name == BASELINE else f"{100 * mean:+.1f} %"
-        table.add_row(codec.label, *cells, shown)
-    return table
+def _volumes(data: Path, wanted: Sequence[str] | None) -> list[Volume]:
+    found = find_volumes(data)
+    unknown = [name for name in wanted or () if name not in {volume.name for volume in found}]
+    if unknown:
+        names = ", ".join(volume.name for volume in found)
+        raise typer.BadParameter(f"none of {', '.join(unknown)} is in {data}, which has {names}")
+    return [volume for volume in found if not wanted or volume.name in wanted]
 
 
-def _speed_table(results: Results) -> Table:
-    table = Table(title="Million voxels a second, one core")
-    for name in ("codec", "encode", "decode", "longest fit, s", "version"):
-        table.add_column(name, justify="left" if name in {"codec", "version"} else "right")
-    for codec in results.ran:
-        encode, decode = (results.rate(codec.name, what) for what in ("encode", "decode"))
-        fit = max((m.fit_ns for m in results.measurements if m.codec == codec.name), default=0)
-        table.add_row(
-            codec.label,
-            "–" if encode is None else f"{encode / 1e6:.2f}",
-            "–" if decode is None else f"{decode / 1e6:.2f}",
-            f"{fit / 1e9:.1f}" if fit else "–",
-            codec.version,
-        )
-    return table
+def _write(results: Results, out: Path) -> None:
+    """Write JSON, and Parquet and plots beside it."""
+    # matplotlib takes a second to import, which the rest does not need.
+    from medzip.evaluation.parquet import write_parquet
+    from medzip.evaluation.plots import write_plots
 
-
-def _show(results: Results, console: Console) -> None:
-    if results.ran and results.slabs:
-        console.print(_bits_table(results))
-        console.print(_speed_table(results))
-    for codec in results.codecs:
-        if not codec.available:
-            console.print(f"{codec.label} is absent: {codec.reason}", markup=False)
-    for figure in results.failures:
-        reason = figure.error or "decoded voxels differ"
-        console.print(f"{figure.codec} on {figure.slab} failed: {reason}", markup=False)
+    results.write(out)
+    write_parquet(results, out.with_suffix(".parquet"))
+    write_plots(results, out.with_suffix(""))
 
 
 @app.command()
@@ -91,7 +63,8 @@ def bench(
     data: Annotated[
         Path,
         typer.Option(
-            help="Folder with DICOM series, .npy arrays (z, y, x), or an index.json of TIFFs."
+            help="Folder with DICOM series, .npy or .tif arrays (z, y, x), or an index.json of "
+            "TIFFs."
         ),
     ],
     peers: Annotated[
@@ -114,17 +87,34 @@ def bench(
     slab: Annotated[
         list[str] | None, typer.Option(help="Measure only this volume (may be repeated).")
     ] = None,
+    noise: Annotated[
+        bool, typer.Option("--noise/--no-noise", help="Estimate the noise floor of each volume.")
+    ] = True,
+    scaling: Annotated[
+        str | None,
+        typer.Option(
+            help="Also measure these codecs in 1, 2, 4, ... processes on the first volume, such as "
+            "medzip-fast,medzip-default."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes at most, for --scaling; all cores if absent."),
+    ] = None,
+    startup: Annotated[
+        bool,
+        typer.Option("--startup", help="Also measure a fresh process that decodes a first slab."),
+    ] = False,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print the results as JSON instead of tables.")
     ] = False,
 ) -> None:
     """Measure MedZip beside other codecs on your own images, one core, all bytes counted."""
     names = _codecs(peers)
+    scaled = _codecs(scaling) if scaling else []
     errors = Console(stderr=True)
     try:
-        volumes = [v for v in find_volumes(data) if not slab or v.name in slab]
-        if not volumes:
-            raise typer.BadParameter(f"none of {', '.join(slab or [])} is in {data}")
+        volumes = _volumes(data, slab)
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -142,21 +132,23 @@ def bench(
                 progress.update(task, description=f"{volume}, {codec}", completed=done)
                 done += 1
 
-            settings = Settings(slices=slices, fit_cores=fit_cores, repeat=repeat)
+            settings = Settings(slices=slices, fit_cores=fit_cores, repeat=repeat, noise=noise)
             results = run_bench(volumes, names, settings, tell)
+            if out is not None:
+                # What took hours is on disk before anything else can go wrong.
+                results.write(out)
+            if scaled:
+                results = add_scaling(results, volumes, scaled, workers, tell)
+            if startup:
+                results = add_startup(results, volumes, names, tell)
     except MedZipError as error:
         errors.print(str(error), markup=False, style="red")
         raise typer.Exit(1) from error
     if out is not None:
-        # matplotlib takes a second to import, which the rest does not need.
-        from medzip.evaluation.plots import write_plots
-
-        results.write(out)
-        results.write_parquet(out.with_suffix(".parquet"))
-        write_plots(results, out.with_suffix(""))
+        _write(results, out)
     if json_output:
         sys.stdout.write(results.to_json())
     else:
-        _show(results, Console())
-    if results.failures:
+        show(results, Console())
+    if results.failures or not results.slabs:
         raise typer.Exit(1)

@@ -8,102 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from medzip.evaluation.peers import BASELINE
-from medzip.report.schema import field
+from medzip.evaluation.records import CodecInfo, Measurement, Scaling, SlabInfo, Startup
 
 if TYPE_CHECKING:
     import os
 
-__all__ = ["FORMAT", "CodecInfo", "Measurement", "Results", "SlabInfo"]
+__all__ = ["FORMAT", "Results"]
 
-FORMAT = "medzip-bench/1"
+FORMAT = "medzip-bench/2"
 
-
-@dataclass(frozen=True)
-class CodecInfo:
-    """A codec that was asked for; `reason` says why it did not run, where it did not."""
-
-    name: str
-    label: str
-    version: str
-    available: bool
-    reason: str
-
-
-@dataclass(frozen=True)
-class SlabInfo:
-    """A volume that was measured; `about` has origin and licence where known."""
-
-    name: str
-    shape: tuple[int, int, int]
-    dtype: str
-    about: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One codec on one volume.
-
-    Attributes
-    ----------
-    voxels, raw_bytes, encoded_bytes : int
-        What went in and what came out; all bytes counted.
-    parts : tuple of (str, int)
-        What the encoded bytes pay for; they sum to `encoded_bytes`.
-    fit_ns, encode_ns, decode_ns : int
-        Wall-clock nanoseconds, apart; fitting is 0 for codecs that fit nothing.
-    lossless : bool
-        Whether decoding gave the same voxels.
-    error : str
-        What went wrong; empty if nothing did.
-    """
-
-    slab: str
-    codec: str
-    voxels: int
-    raw_bytes: int
-    encoded_bytes: int
-    parts: tuple[tuple[str, int], ...]
-    fit_ns: int
-    encode_ns: int
-    decode_ns: int
-    lossless: bool
-    error: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether the figure counts."""
-        return self.lossless and not self.error and self.voxels > 0
-
-    @property
-    def bpv(self) -> float:
-        """Bits per voxel."""
-        return 8 * self.encoded_bytes / self.voxels
-
-
-_PARQUET = pa.schema(
-    [
-        field("date", pa.string(), "", "when the run began, UTC"),
-        field("commit", pa.string(), "", "git commit of the code; + if it was changed"),
-        field("cpu", pa.string(), "", "processor"),
-        field("slab", pa.string(), "", "name of the volume"),
-        field("codec", pa.string(), "", "name of the codec"),
-        field("version", pa.string(), "", "implementation and its version"),
-        field("voxels", pa.int64(), "voxel", "real voxels"),
-        field("raw_bytes", pa.int64(), "byte", "voxels before"),
-        field("encoded_bytes", pa.int64(), "byte", "all bytes after"),
-        field("parts", pa.map_(pa.string(), pa.int64()), "byte", "what the bytes pay for"),
-        field("fit_ns", pa.int64(), "ns", "fitting; 0 where there is none"),
-        field("encode_ns", pa.int64(), "ns", "encoding, one core"),
-        field("decode_ns", pa.int64(), "ns", "decoding, one core"),
-        field("lossless", pa.bool_(), "", "whether decoding gave the same voxels"),
-        field("error", pa.string(), "", "what went wrong"),
-    ],
-    metadata={"medzip.table": "bench", "medzip.bench": FORMAT},
-)
+#: What is read. The first format had no noise floor, scaling, start-up or impossible measurements.
+_READ = ("medzip-bench/1", FORMAT)
 
 
 @dataclass(frozen=True)
@@ -119,9 +35,15 @@ class Results:
     machine : dict
         cpu, cores, memory_bytes, system, python.
     versions : dict
-        Installed packages.
+        Versions of the packages that move bytes or speed.
     settings : dict
-        slices, fit_cores, repeat, peak_rss_bytes.
+        slices, fit_cores, repeat; and peak_rss_bytes of the whole run.
+    codecs, slabs, measurements : tuple
+        What was asked for, what it was measured on, and the figures.
+    scaling, startup : tuple
+        Codecs in several processes, and fresh ones; empty unless asked for.
+    skipped : dict
+        Volumes that could not be read, and why.
     """
 
     date: str
@@ -132,24 +54,41 @@ class Results:
     codecs: tuple[CodecInfo, ...]
     slabs: tuple[SlabInfo, ...]
     measurements: tuple[Measurement, ...]
+    scaling: tuple[Scaling, ...] = ()
+    startup: tuple[Startup, ...] = ()
+    skipped: dict[str, str] = dataclasses.field(default_factory=dict)
 
-    def get(self, slab: str, codec: str) -> Measurement | None:
-        """Return the figure of a codec on a slab, None where there is none that counts."""
-        for found in self.measurements:
-            if (found.slab, found.codec) == (slab, codec) and found.ok:
-                return found
+    def find(self, slab: str, codec: str) -> Measurement | None:
+        """Return a measurement, whether it counts or not; None if there is none."""
+        for measurement in self.measurements:
+            if (measurement.slab, measurement.codec) == (slab, codec):
+                return measurement
         return None
 
+    def get(self, slab: str, codec: str) -> Measurement | None:
+        """Return a measurement that counts; None if there is none."""
+        found = self.find(slab, codec)
+        return found if found is not None and found.ok else None
+
     def saving(self, slab: str, codec: str, baseline: str = BASELINE) -> float | None:
-        """Return 1 - bytes / bytes of the baseline."""
-        own, base = self.get(slab, codec), self.get(slab, baseline)
-        return None if own is None or base is None else 1 - own.encoded_bytes / base.encoded_bytes
+        """Return the share by which a codec is smaller than the baseline; None if unknown."""
+        figure, base = self.get(slab, codec), self.get(slab, baseline)
+        if figure is None or base is None:
+            return None
+        return 1 - figure.encoded_bytes / base.encoded_bytes
+
+    def savings(self, codec: str, baseline: str = BASELINE) -> list[float]:
+        """Return the savings on those slabs that have one."""
+        found = [self.saving(slab.name, codec, baseline) for slab in self.slabs]
+        return [saving for saving in found if saving is not None]
 
     def mean_saving(self, codec: str, baseline: str = BASELINE) -> float | None:
-        """Return the mean of the savings of each slab; None unless all slabs have one."""
-        savings = [self.saving(slab.name, codec, baseline) for slab in self.slabs]
-        known = [saving for saving in savings if saving is not None]
-        return sum(known) / len(known) if known and len(known) == len(savings) else None
+        """Return the mean of the savings of each slab; None unless all slabs have one.
+
+        Means over different slabs do not compare.
+        """
+        savings = self.savings(codec, baseline)
+        return sum(savings) / len(savings) if savings and len(savings) == len(self.slabs) else None
 
     def rate(self, codec: str, what: str) -> float | None:
         """Return voxels per second over all slabs; `what` is fit, encode or decode."""
@@ -157,15 +96,34 @@ class Results:
         nanoseconds = sum(getattr(m, f"{what}_ns") for m in found)
         return 1e9 * sum(m.voxels for m in found) / nanoseconds if nanoseconds else None
 
+    def label(self, codec: str) -> str:
+        """Return a codec's title."""
+        return next((info.label for info in self.codecs if info.name == codec), codec)
+
     @property
     def ran(self) -> tuple[CodecInfo, ...]:
         """Codecs that could run."""
         return tuple(codec for codec in self.codecs if codec.available)
 
     @property
+    def absent(self) -> tuple[CodecInfo, ...]:
+        """Codecs that could not."""
+        return tuple(codec for codec in self.codecs if not codec.available)
+
+    @property
     def failures(self) -> tuple[Measurement, ...]:
-        """Measurements that do not count."""
-        return tuple(measurement for measurement in self.measurements if not measurement.ok)
+        """Measurements that should count and do not."""
+        return tuple(measurement for measurement in self.measurements if measurement.failed)
+
+    @property
+    def impossible(self) -> dict[tuple[str, str], list[str]]:
+        """Slabs that a codec cannot take, by its name and the reason."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for measurement in self.measurements:
+            if measurement.impossible:
+                key = (measurement.codec, measurement.impossible)
+                found.setdefault(key, []).append(measurement.slab)
+        return found
 
     def to_json(self) -> str:
         """Serialise canonically: sorted keys, a fixed layout that diffs line by line."""
@@ -178,7 +136,7 @@ class Results:
 
     @classmethod
     def from_json(cls, text: str) -> Results:
-        """Read what :meth:`to_json` wrote.
+        """Read what :meth:`to_json` wrote, now or in the first format.
 
         Raises
         ------
@@ -187,7 +145,7 @@ class Results:
         """
         content = json.loads(text)
         found = content.pop("format", None) if isinstance(content, dict) else None
-        if found != FORMAT:
+        if found not in _READ:
             raise ValueError(
                 f"expected results of format {FORMAT}, got {found}; run the benchmark again"
             )
@@ -206,6 +164,8 @@ class Results:
             Measurement(**{**item, "parts": tuple(sorted(item["parts"].items()))})
             for item in content["measurements"]
         )
+        content["scaling"] = tuple(Scaling(**item) for item in content.get("scaling", ()))
+        content["startup"] = tuple(Startup(**item) for item in content.get("startup", ()))
         return cls(**content)
 
     @classmethod
@@ -217,19 +177,3 @@ class Results:
         """Write a results file."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(self.to_json(), encoding="utf-8")
-
-    def write_parquet(self, path: str | os.PathLike[str]) -> None:
-        """Write one row a codec and slab."""
-        versions = {codec.name: codec.version for codec in self.codecs}
-        rows = [
-            {
-                **dataclasses.asdict(measurement),
-                "parts": dict(measurement.parts),
-                "date": self.date,
-                "commit": self.commit,
-                "cpu": self.machine["cpu"],
-                "version": versions[measurement.codec],
-            }
-            for measurement in self.measurements
-        ]
-        pq.write_table(pa.Table.from_pylist(rows, schema=_PARQUET), path, compression="zstd")

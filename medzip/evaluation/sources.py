@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medzip.errors import SourceError
+from medzip.evaluation.peers import DTYPES
 
 if TYPE_CHECKING:
     import os
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Volume", "find_volumes", "middle"]
 
+_ARRAYS = (".npy", ".tif", ".tiff")
 _ORIGIN = ("licence", "modality", "origin", "vendor")
 
 
@@ -56,13 +58,13 @@ def middle(voxels: NDArray[Any], slices: int | None) -> NDArray[Any]:
 
 
 def find_volumes(folder: str | os.PathLike[str]) -> list[Volume]:
-    """Find volumes: by ``index.json``, else ``.npy`` files, else DICOM series.
+    """Find volumes: by ``index.json``, else arrays and DICOM series at any depth.
 
     Parameters
     ----------
     folder
         With an ``index.json`` that maps a name to file (TIFF), shape, dtype and offset; or with
-        ``.npy`` files of (z, y, x) or (y, x); or with DICOM files at any depth.
+        ``.npy`` and ``.tif`` files of (z, y, x) or (y, x), DICOM files, or both.
 
     Raises
     ------
@@ -74,28 +76,76 @@ def find_volumes(folder: str | os.PathLike[str]) -> list[Volume]:
         raise SourceError(f"expected a folder of images, got {root}; check the path")
     if (root / "index.json").is_file():
         return _indexed(root)
-    arrays = sorted(root.rglob("*.npy"))
-    if arrays:
-        return [Volume(_name(file, root), _array_loader(file)) for file in arrays]
-    volumes = _dicom(root)
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    arrays = [path for path in files if path.suffix.lower() in _ARRAYS]
+    volumes = [Volume(_name(path, root, arrays), _array_loader(path)) for path in arrays]
+    if len(arrays) < len(files):
+        volumes += _dicom(root)
     if not volumes:
         raise SourceError(
-            f"expected DICOM series, .npy arrays or an index.json in {root}, got none; "
+            f"expected DICOM series, .npy or .tif arrays or an index.json in {root}, got none; "
             "name a folder with images"
         )
     return volumes
 
 
-def _name(file: Path, root: Path) -> str:
-    return str(file.relative_to(root).with_suffix("")).replace("\\", "/")
+def _name(file: Path, root: Path, arrays: list[Path]) -> str:
+    """Name an array by its path in the folder; with suffix where two differ in nothing else."""
+    alike = [other for other in arrays if other.with_suffix("") == file.with_suffix("")]
+    within = file.relative_to(root)
+    return str(within if len(alike) > 1 else within.with_suffix("")).replace("\\", "/")
 
 
 def _array_loader(file: Path) -> Callable[[], NDArray[Any]]:
     def load() -> NDArray[Any]:
-        array: NDArray[Any] = np.load(file, allow_pickle=False)
-        return array[None] if array.ndim == 2 else array
+        try:
+            if file.suffix.lower() == ".npy":
+                array = np.load(file, allow_pickle=False)
+            else:
+                array = _read_tiff(file)
+        except (OSError, ValueError, EOFError) as error:
+            raise SourceError(
+                f"expected an array in {file.name}, got {type(error).__name__}: {error}; "
+                "take it out of the folder"
+            ) from error
+        return _as_voxels(array, file.name)
 
     return load
+
+
+def _read_tiff(file: Path) -> NDArray[Any]:
+    try:
+        import tifffile
+    except ImportError as error:
+        raise SourceError(
+            f"expected tifffile to read {file.name}, got none: pip install tifffile"
+        ) from error
+    return np.asarray(tifffile.imread(file))
+
+
+def _as_voxels(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """Make (z, y, x) of 8 or 16 bit integers out of an array, if its values are such.
+
+    Wider integers, as NumPy makes them by default, are narrowed where all values fit.
+
+    Raises
+    ------
+    SourceError
+        If it has another number of dimensions, no voxels, or values that do not fit.
+    """
+    volume = array[None] if array.ndim == 2 else array
+    if volume.ndim == 3 and volume.size and volume.dtype.kind in "iu":
+        native = volume.astype(volume.dtype.newbyteorder("="), copy=False)
+        if native.dtype.name in DTYPES:
+            return native
+        least, most = int(native.min()), int(native.max())
+        for narrow in ("uint16", "int16"):
+            if np.iinfo(narrow).min <= least and most <= np.iinfo(narrow).max:
+                return native.astype(narrow)
+    raise SourceError(
+        f"expected (z, y, x) or (y, x) integers of at most 16 bits in {name}, got shape "
+        f"{array.shape} of {array.dtype}; save the stored values of one grey channel"
+    )
 
 
 def _indexed(root: Path) -> list[Volume]:
@@ -112,13 +162,7 @@ def _indexed(root: Path) -> list[Volume]:
 
 def _tiff_loader(file: Path, entry: dict[str, Any]) -> Callable[[], NDArray[Any]]:
     def load() -> NDArray[Any]:
-        try:
-            import tifffile
-        except ImportError as error:
-            raise SourceError(
-                f"expected tifffile to read {file.name}, got none: pip install tifffile"
-            ) from error
-        stored = tifffile.imread(file).reshape(entry["shape"])
+        stored = _read_tiff(file).reshape(entry["shape"])
         voxels = stored.astype(np.int32) + entry.get("offset", 0)
         return np.asarray(voxels.astype(entry["dtype"]))
 

@@ -70,10 +70,13 @@ class Peer(ABC):
         Key in results, lower case, stable over releases.
     label
         What people call it, for tables and plots.
+    warms
+        Whether a first use in a process takes longer, as it loads or compiles.
     """
 
     name: str = field(default="", init=False)
     label: str = field(default="", init=False)
+    warms: bool = field(default=True, init=False)
 
     @abstractmethod
     def available(self) -> Availability:

@@ -83,6 +83,7 @@ class LSTMCompress(Peer):
     limit: int = 1 << 20
     name: str = field(default="lstm-compress", init=False)
     label: str = field(default="LSTM-Compress", init=False)
+    warms: bool = field(default=False, init=False)
 
     def available(self) -> Availability:
         """Look for the program on PATH."""

@@ -71,6 +71,7 @@ class HEVC(Peer):
     preset: str = "veryslow"
     name: str = field(default="hevc", init=False)
     label: str = field(default="HEVC lossless", init=False)
+    warms: bool = field(default=False, init=False)
 
     def available(self) -> Availability:
         """Ask ffmpeg for x265 with up to 12 bits."""

@@ -40,6 +40,7 @@ class JP3D(Peer):
 
     name: str = field(default="jp3d", init=False)
     label: str = field(default="JP3D", init=False)
+    warms: bool = field(default=False, init=False)
 
     def available(self) -> Availability:
         """Look for both programs on PATH."""
