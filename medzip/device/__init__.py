@@ -1,0 +1,16 @@
+"""The codec with a GPU: the words of `medzip.codec`, bit for bit, many slabs at once.
+
+`slabs` codes whole slabs (`parts`: all but their words), `engine` their words. On the device,
+`group` steps slabs together: `walk` (inputs, over `scales` and `rings`, which `wave` lays out),
+`mixture` (distributions, over `products`), `stepping` (CUDA graphs). On the host, `words`. `check`
+holds device and CPU together: `python -m medzip.device.check`.
+"""
+
+from medzip.codec.compiled import compiled_by_source
+
+# what runs on the host inlines functions of the codec, so its machine code is kept beside theirs
+with compiled_by_source():
+    from medzip.device.engine import DeviceEngine
+    from medzip.device.slabs import DeviceCodec, decode_slabs, encode_slabs
+
+__all__ = ["DeviceCodec", "DeviceEngine", "decode_slabs", "encode_slabs"]
