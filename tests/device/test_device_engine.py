@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import FORMS, random_network
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from volumes import volumes
 
 from medzip.codec import packing
@@ -17,8 +20,12 @@ from medzip.codec.engine import Engine
 from medzip.device import DeviceEngine
 from medzip.device import products as device_products
 from medzip.device.group import device_bytes
+from medzip.device.stepping import Line
 from medzip.device.words import encode_lanes
 from medzip.errors import CorruptStreamError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Batch = tuple[list[np.ndarray], list[int], list[int]]
 
@@ -68,6 +75,12 @@ def test_margins_of_narrow_slabs(form: str, shape: tuple[int, int, int]) -> None
     agree(random_network(form), batch_of(textured(shape), 1), device="cpu")
 
 
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_rows_of_the_rings_are_used_again(form: str) -> None:
+    """Slices far wider than the rings have rows."""
+    agree(random_network(form), batch_of(textured((4, 6, 150)), 1), device="cpu")
+
+
 @pytest.mark.parametrize("product", device_products.KINDS)
 def test_words_do_not_depend_on_the_product(product: str) -> None:
     batch = batch_of(textured((3, 12, 14)), 2)
@@ -111,6 +124,49 @@ def test_a_slow_host_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("medzip.device.engine.encode_lanes", slow)
     agree(random_network("plane"), batch_of(textured((2, 10, 12)), 2), device="cpu")
+
+
+class Tape(TorchDispatchMode):
+    """Stands for a CUDA graph: the operations of one call, to be repeated on the same memory."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__()
+        self._calls: list[tuple[Any, ...]] = []
+        with self:
+            work()
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, arguments: Any = (), options: Any = None
+    ) -> Any:
+        name = str(operation)
+        assert not any(word in name for word in ("_local_scalar", "nonzero", "masked_select"))
+        found = operation(*arguments, **(options or {}))
+        # a number made a tensor is copied from the host, which a capture refuses
+        assert not any(
+            isinstance(one, torch.Tensor) and one.dim() == 0 for one in tree_leaves(arguments)
+        )
+        self._calls.append((operation, arguments, options or {}, found))
+        return found
+
+    def replay(self) -> None:
+        for operation, arguments, options, found in self._calls:
+            again = operation(*arguments, **options)
+            for old, new in zip(tree_leaves(found), tree_leaves(again), strict=True):
+                if old.data_ptr() != new.data_ptr():  # neither a view nor in place
+                    old.copy_(new)
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_steps_can_be_captured(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """What CUDA graphs ask: one step's operations serve for all, and none waits for the host."""
+
+    def capture(line: Line, *works: Callable[[], None]) -> list[Callable[[], None]]:
+        for work in works:
+            work()
+        return [Tape(work).replay for work in works]
+
+    monkeypatch.setattr(Line, "repeatable", capture)
+    agree(random_network(form, 1), batch_of(textured((3, 9, 12)), 2), device="cpu", groups=2)
 
 
 @pytest.mark.slow
