@@ -1,4 +1,3 @@
-# mypy: disallow-untyped-calls=False
 """The device's part of coding some slabs together: distributions out, values in."""
 
 from __future__ import annotations

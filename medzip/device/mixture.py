@@ -1,4 +1,3 @@
-# mypy: disallow-untyped-calls=False
 """From inputs to distributions and to the intervals of known values, as tensors.
 
 The integers are those of `medzip.codec.network` and `medzip.codec.mixture`. Powers of two are read
@@ -72,12 +71,12 @@ class Predictor:
         How many voxels at once.
     device
         Where it runs.
-    product
-        As `kind` of `medzip.device.products.Product`.
+    kind
+        As in `medzip.device.products.Product`.
     """
 
     def __init__(
-        self, network: Network, lanes: int, device: torch.device, product: str | None = None
+        self, network: Network, lanes: int, device: torch.device, kind: str | None = None
     ) -> None:
         self._lanes = lanes
         rows = max(LEAST_ROWS, -(-lanes // 8) * 8)
@@ -85,13 +84,14 @@ class Predictor:
         high = (head + 64) >> 7
         halves = np.concatenate([high, head - 128 * high])
         self._products = [
-            Product(weight.astype(np.int8), rows, device, product)
+            Product(weight.astype(np.int8), rows, device, kind)
             for weight in (*(layer.weight for layer in network.hidden), halves)
         ]
-        self._bias, self._shift = (
-            [torch.from_numpy(getattr(layer, name)).to(device) for layer in network.hidden]
-            for name in ("bias", "shift")
-        )
+        self._bias, self._shift = [], []
+        for layer, product in zip(network.hidden, self._products, strict=False):
+            rest = product.outputs - len(layer.bias)
+            self._bias.append(torch.from_numpy(np.pad(layer.bias, (0, rest))).to(device))
+            self._shift.append(torch.from_numpy(np.pad(layer.shift, (0, rest))).to(device))
         self._head_bias, self._head_shift = (
             torch.from_numpy(array.astype(np.int64)).to(device)[:, None]
             for array in (network.head.bias, network.head.shift)
@@ -119,7 +119,8 @@ class Predictor:
             active = ((sums + bias) >> shift).clamp_(0, ACTIVATION_LIMIT)
             sums = product(active.to(torch.int8))
         sums = sums[: self._lanes].t().to(torch.int64)
-        outputs = (sums[:OUTPUTS] * 128 + sums[OUTPUTS:] + self._head_bias) >> self._head_shift
+        high, low = sums[:OUTPUTS], sums[OUTPUTS : 2 * OUTPUTS]
+        outputs = (high * 128 + low + self._head_bias) >> self._head_shift
         outputs = outputs.reshape(OUTPUTS, *seen.p.shape)
         logs = outputs[:COMPONENTS].clamp(-LOG_LIMIT, LOG_LIMIT)
         logs = (logs - logs.amax(0)).clamp_(min=-LOG_LIMIT)

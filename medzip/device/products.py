@@ -1,4 +1,3 @@
-# mypy: disallow-untyped-calls=False
 """Integer matrix products on a device: the first kernel that proves exact there.
 
 `torch._int_mm` is the fastest; a float32 product of integers is exact in any order of summation
@@ -102,9 +101,11 @@ class Product:
 
     Attributes
     ----------
-    inner
-        Columns that the inputs must have: those of the weights, padded; what stands in the
-        padding does not count.
+    inner, outputs
+        Columns of the inputs and of the sums: those of the weights, padded. What stands in the
+        padding of the inputs does not count; sums are 0 in theirs.
+    kind
+        Which kernel runs.
 
     Raises
     ------
@@ -125,9 +126,9 @@ class Product:
                 f"expected an exact integer product among {', '.join(kinds)} on {device}, got "
                 "none; use device='cpu'"
             )
-        self.inner, self.kind, self._outputs = inner, chosen, weights.shape[0]
+        self.inner, self.outputs, self.kind = inner, outputs, chosen
         self._weights = _operand(chosen, padded, device)
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         """Sums of the inputs, int8 (rows, inner); int32 (rows, outputs)."""
-        return _multiply(self.kind, inputs, self._weights)[:, : self._outputs]
+        return _multiply(self.kind, inputs, self._weights)

@@ -1,4 +1,3 @@
-# mypy: disallow-untyped-calls=False
 """Many slabs and their bytes: `medzip.codec.encode_slab` and `decode_slab`, stepped together.
 
 The bytes are the same; only the words between header and checksum come from a device. Slabs of

@@ -1,7 +1,7 @@
 # mypy: disallow-untyped-calls=False
 """The same work again and again: called as it is on a CPU, captured and replayed on CUDA.
 
-A step is some 200 small kernels. Launched one by one they would take longer than they run; as a
+A step is some 300 small kernels. Launched one by one they would take longer than they run; as a
 CUDA graph they are launched at once.
 """
 

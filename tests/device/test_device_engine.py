@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,6 +80,14 @@ def test_margins_of_narrow_slabs(form: str, shape: tuple[int, int, int]) -> None
 def test_rows_of_the_rings_are_used_again(form: str) -> None:
     """Slices far wider than the rings have rows."""
     agree(random_network(form), batch_of(textured((4, 6, 150)), 1), device="cpu")
+
+
+@pytest.mark.parametrize("hidden", [(8,), (24, 40), (72, 8, 56)])
+def test_layers_of_all_widths(monkeypatch: pytest.MonkeyPatch, hidden: tuple[int, ...]) -> None:
+    """Kernels want multiples of 16, the format multiples of 8."""
+    form = replace(FORMS["small"], hidden=hidden, activation_bits=(4,) * len(hidden))
+    monkeypatch.setitem(FORMS, "odd", form)
+    agree(random_network("odd"), batch_of(textured((2, 12, 14)), 1), device="cpu")
 
 
 @pytest.mark.parametrize("product", device_products.KINDS)
