@@ -24,7 +24,7 @@ def train(
     corpus: Annotated[Path, typer.Argument(help="DICOM files, .npy arrays, or an index.json.")],
     destination: Annotated[Path, typer.Argument(help="Folder of the model, made if absent.")],
     form: Annotated[
-        str, typer.Option(help="fast, default or max: the network's form.")
+        str, typer.Option(help="fast, default or wide: the network's form.")
     ] = "default",
     steps: Annotated[int, typer.Option(min=1, help="Gradient steps.")] = 10_000,
     batch: Annotated[int, typer.Option(min=16, help="Voxels a step.")] = 4096,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medzip.codec import coder, kernels, rangecoder
-from medzip.codec.features import FLAT_COUNT, LOG_CENTRE, REFERENCE_COUNT, log2_fixed, position
+from medzip.codec.features import FLAT_COUNT, REFERENCE_COUNT, log2_fixed, position
 from medzip.codec.layout import Layout, first_margins, skew, unskew
 from medzip.codec.network import OUTPUTS
 from medzip.codec.products import GRANULE, Product
@@ -56,7 +56,6 @@ class Engine:
         schedule = wavefront(neighbourhood)
         self.layout = layout = Layout.of(shape, neighbourhood, schedule)
         self._network = network
-        self._total = len(neighbourhood)
         offsets = neighbourhood.array
         self._steps = np.stack(
             [offsets[:, 0], offsets[:, 2] + layout.wy * offsets[:, 1], offsets[:, 1]], axis=1
@@ -69,9 +68,10 @@ class Engine:
         self._m4 = np.zeros(voxels, dtype=np.int32)
         self._spread = np.zeros(voxels, dtype=np.int32)
         self._flat = np.zeros(voxels, dtype=np.uint8)
-        self._r = np.zeros(capacity, dtype=np.int32)
-        self._direct = np.zeros(capacity, dtype=np.int32)
-        self._scratch = np.zeros(layout.longest_segment, dtype=np.int32)
+        self._columns = np.zeros((7, capacity), dtype=np.int32)
+        self._predicted, self._reciprocal = self._columns[1], self._columns[6]
+        self._scratch = np.zeros((3, layout.longest_segment + 1), dtype=np.int32)
+        self._doubles = np.zeros(layout.longest_segment)
         self._centre = np.zeros(capacity, dtype=np.int32)
         self._weight = np.zeros((3, capacity), dtype=np.int32)
         self._slope = np.zeros((3, capacity), dtype=np.int64)
@@ -80,10 +80,10 @@ class Engine:
         self._log_table, self._exp_table = log2_table(), exp2_table()
         self._table = logistic_table()
         self._logits = coder.guess_logits()
-        self._log_offset = int(log2_fixed(np.array(4 * self._total))) + LOG_CENTRE
+        form = network.architecture
+        self._log_offsets = log2_fixed(np.array([form.near, form.errors, form.taps]))
         self._products = [
-            Product(layer.weight.astype(np.int8), (2 if number == 0 else 1) * capacity, exact_int8)
-            for number, layer in enumerate(network.hidden)
+            Product(layer.weight.astype(np.int8), capacity, exact_int8) for layer in network.hidden
         ]
         head = network.head.weight.astype(np.int32)
         high = (head + 64) >> 7
@@ -93,18 +93,27 @@ class Engine:
         self._head = Product(padded, capacity, exact_int8)
 
     def _prepare_lists(self) -> None:
-        neighbourhood = self._network.architecture.neighbourhood
+        """Neighbours of each kind as index lists, and how many exist in a slab's first slices."""
+        form = self._network.architecture
+        neighbourhood, layout = form.neighbourhood, self.layout
         kinds = range(neighbourhood.depth + 1)
+        planes = -neighbourhood.array[:, 0]
         self._usable = np.array([neighbourhood.usable(z) for z in kinds])
+        self._lists = [
+            np.array(chosen) for chosen in (form.near_list, form.error_list, form.tap_list)
+        ]
+        self._used = [
+            np.array([(planes[chosen] <= z).sum() for z in kinds]) for chosen in self._lists
+        ]
         self._references = np.array([neighbourhood.nearest(REFERENCE_COUNT, z) for z in kinds])
-        near = [neighbourhood.nearest(FLAT_COUNT, z) for z in kinds]
-        self._near_count = np.array([len(indices) for indices in near])
-        self._near = np.zeros((len(near), max(self._near_count)), dtype=np.int64)
-        self._rest = np.zeros((len(near), self._total), dtype=np.int64)
-        for z, indices in enumerate(near):
-            self._near[z, : len(indices)] = indices
-            others = [k for k in range(self._usable[z]) if k not in indices]
-            self._rest[z, : len(others)] = others
+        flat = [neighbourhood.nearest(FLAT_COUNT, z) for z in kinds]
+        self._nearest_count = np.array([len(indices) for indices in flat])
+        self._nearest = np.zeros((len(flat), max(self._nearest_count)), dtype=np.int64)
+        for z, indices in enumerate(flat):
+            self._nearest[z, : len(indices)] = indices
+        read = np.concatenate(self._lists[1:])
+        oldest = int((layout.wz * planes[read] - self._steps[read, 1]).max())
+        self._ring_rows = 1 << oldest.bit_length()
 
     def encode(
         self, values: list[np.ndarray], origins: list[int], counts: list[int]
@@ -245,82 +254,67 @@ class Engine:
             )
         return predicted
 
+    def inputs_of(
+        self, values: np.ndarray, origin: int, chosen: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """What the network sees of chosen voxels of a slab; training samples are drawn from it.
+
+        Parameters
+        ----------
+        values
+            uint16 of the engine's shape, packed.
+        origin
+            The slab's origin value.
+        chosen
+            bool of the engine's shape.
+
+        Yields
+        ------
+        tuple of numpy.ndarray
+            Of some voxels outside flat contexts: inputs, int8 (n, inputs); p, int32 (n,) in 1/16;
+            2^26 / scale of the errors, int32 (n,); packed values, uint16 (n,).
+        """
+        layout = self.layout
+        store = layout.empty(1)
+        skew(values, store[0], origin, layout.wy, layout.reach)
+        mask = layout.empty(1)
+        skew(chosen.astype(np.uint16), mask[0], 0, layout.wy, layout.reach)
+        at = np.zeros(self._capacity, dtype=np.int64)
+        targets = np.zeros(self._capacity, dtype=np.uint16)
+        for count, _, columns, inputs in self._steps_of(store):
+            taken = kernels.choose(
+                store, mask, self._segments, count, layout.reach, self._flat, at, targets
+            )
+            if taken and columns:
+                pick = at[:taken]
+                yield (
+                    inputs[:, pick].T.copy(),
+                    self._predicted[pick],
+                    self._reciprocal[pick],
+                    targets[:taken].copy(),
+                )
+
     def _distributions(self, store: np.ndarray) -> Iterator[tuple[int, int]]:
         """Step by step, leave every voxel's distribution in the engine's arrays.
 
         Yields the number of segments of the step, and of those of one slab.
         """
-        layout, network = self.layout, self._network
-        slabs = len(store)
-        products = self._products
-        for t in range(layout.steps):
-            count, voxels, columns = kernels.prepare(
-                store,
-                t,
-                layout.shape,
-                layout.wz,
-                layout.wy,
-                layout.reach,
-                self._steps,
-                self._near,
-                self._near_count,
-                self._rest,
-                self._usable,
-                self._references,
-                self._total,
-                self._segments,
-                self._m4,
-                self._spread,
-                self._flat,
-            )
-            if voxels == 0:
-                continue
-            per_slab = count // slabs
+        network, products = self._network, self._products
+        for count, per_slab, columns, inputs in self._steps_of(store):
             if columns:
-                width = -(-columns // GRANULE) * GRANULE
-                kernels.fill(
-                    store,
-                    self._segments,
-                    count,
-                    per_slab,
-                    layout.reach,
-                    layout.wy,
-                    self._steps,
-                    self._usable,
-                    self._total,
-                    network.linear,
-                    self._px,
-                    self._py,
-                    self._log_table,
-                    self._log_offset,
-                    self._m4,
-                    self._spread,
-                    products[0].input_view(2 * width),
-                    columns,
-                    width,
-                    self._r,
-                    self._direct,
-                    self._scratch,
-                )
-                sums = products[0](2 * width)
+                width = inputs.shape[1]
+                sums = products[0](width)
                 for number, layer in enumerate(network.hidden):
                     last = number + 1 == len(products)
                     after = self._head if last else products[number + 1]
-                    out = after.input_view(width)
-                    if number == 0:
-                        kernels.activate_halves(sums, layer.bias, layer.shift, width, out)
-                    else:
-                        kernels.activate(sums, layer.bias, layer.shift, out)
+                    kernels.activate(sums, layer.bias, layer.shift, after.input_view(width))
                     sums = after(width)
                 kernels.distributions(
                     sums,
                     network.head.bias,
                     network.head.shift,
-                    self._direct,
-                    self._r,
-                    self._segments,
-                    count,
-                    self._m4,
+                    self._predicted,
+                    self._reciprocal,
                     self._exp_table,
                     columns,
                     self._centre,
@@ -329,3 +323,54 @@ class Engine:
                     self._intercept,
                 )
             yield count, per_slab
+
+    def _steps_of(self, store: np.ndarray) -> Iterator[tuple[int, int, int, np.ndarray]]:
+        """Step by step, leave every voxel's inputs in the first product's; then learn from it.
+
+        Yields the number of segments of the step, of those of one slab, of columns, and the inputs.
+        The store must hold the values of the step when the next one is asked for.
+        """
+        layout, network = self.layout, self._network
+        form = network.architecture
+        slabs, depth, _, columns_of_store = store.shape
+        shape = (slabs, depth, self._ring_rows, columns_of_store)
+        rings = (np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.int32))
+        coefficients = np.zeros((slabs, depth, form.taps, layout.shape[1]), dtype=np.int32)
+        count = width = 0
+        for t in range(layout.steps):
+            count, columns, width = kernels.advance(
+                store,
+                rings,
+                coefficients,
+                t,
+                layout.shape,
+                layout.wz,
+                layout.wy,
+                layout.reach,
+                self._steps,
+                self._references,
+                self._nearest,
+                self._nearest_count,
+                self._lists,
+                self._used,
+                self._usable,
+                network.linear,
+                network.linear_reach,
+                self._px,
+                self._py,
+                self._log_table,
+                self._log_offsets,
+                self._segments,
+                self._m4,
+                self._spread,
+                self._flat,
+                self._columns,
+                self._products[0].inputs,
+                GRANULE,
+                self._scratch,
+                self._doubles,
+                count,
+                width,
+            )
+            if count:
+                yield count, count // slabs, columns, self._products[0].input_view(width)

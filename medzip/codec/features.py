@@ -1,17 +1,21 @@
-"""What a voxel's predictor sees: its neighbourhood, normalised, in integers (plain NumPy).
+r"""What a voxel's predictor sees, in integers (plain NumPy).
 
-This module defines the features; `medzip.codec.kernels` computes the same integers fast, and tests
-hold the two together. Training samples are drawn through this one.
+    voxels -> straight prediction p0 -> its errors e0 -> adaptive correction -> p -> its errors e
+           \-> differences d                       \-> inputs x                       \-> inputs
 
-With u_k the neighbours (packed values), K of them:
+Three views of the neighbourhood, each divided by its own local scale, so that one model serves CT
+and MR at any range of intensities:
 
-- reference  m4 = sum of the 4 nearest: four times a local mean, so its fraction is kept;
-- spread     S  = sum |4 u_k - m4|, scaled to K where earlier slices are missing;
-- scale      s  = S / 4K + 1 voxel units, used as the reciprocal r = 2^26 K // (S + 4K) = 2^24 / s;
-- inputs     q_k = ((4 u_k - m4) clipped to 16 s) * r / 2^18: (u_k - m) / s in units of 1/256.
+- d: the nearest neighbours relative to a local mean, in units of their mean deviation;
+- x: the errors that the series' linear filter made at the nearest neighbours;
+- e: the errors that remained there after the filter adapted to the place.
 
-A mean absolute deviation makes the inputs independent of the range of intensities, so one model
-serves CT and MR. Inputs of 13 bits are kept because 8 lose half of what fitting gains.
+The errors are nearly white, so eight bits an input suffice where raw neighbours need thirteen, and
+their size tells how noisy the place is. p is the centre and the size of e the unit of the voxel's
+distribution (`medzip.codec.mixture`).
+
+This module and `medzip.codec.adaptive` define the integers; `medzip.codec.kernels` computes the
+same ones fast, and tests hold the two together.
 """
 
 from __future__ import annotations
@@ -26,46 +30,82 @@ from medzip.codec.tables import log2_table
 if TYPE_CHECKING:
     from medzip.codec.neighbourhood import Neighbourhood
 
-__all__ = ["EXTRAS", "FLAT_COUNT", "Features", "features_at", "log2_fixed", "neighbours_at"]
+__all__ = [
+    "EXTRAS",
+    "FLAT_COUNT",
+    "INPUT_LIMIT",
+    "REFERENCE_COUNT",
+    "Scale",
+    "differences_at",
+    "log2_fixed",
+    "neighbours_at",
+    "position",
+    "radius",
+    "scaled",
+]
 
-INPUT_BITS = 8
-"""Fractional bits of an input."""
-RECIPROCAL_BITS = 18
-"""r / 2^18 times a difference in quarter voxel units is an input."""
-INPUT_LIMIT = 16
-"""Inputs are clipped to this many scales."""
+INPUT_LIMIT = 127
+"""Inputs are int8; neighbours' in 1/16 of their scale."""
+SCALED_BITS = 22
+"""reciprocal / 2^22 times a value is an input."""
+ERROR_BITS = 4
+"""Fractional bits of predictions and errors, voxel units."""
 REFERENCE_COUNT = 4
 FLAT_COUNT = 12
 """A voxel is in a flat context when its 12 nearest neighbours are all equal."""
-LOG_CENTRE = 4 << 8
-"""log2 of the scale is given relative to 2^4."""
-EXTRAS = ("log2 scale", "has slice before", "has two slices before", "x", "y", "radius")
-"""Inputs beside the neighbours, in order."""
+EXTRAS = (
+    "log2 scale of d",
+    "log2 scale of e to that of d",
+    "log2 scale of x to that of e",
+    "has slice before",
+    "has two slices before",
+    "prediction from the mean",
+    "correction",
+    "x",
+    "y",
+    "radius",
+)
+"""Inputs beside the neighbours', in order."""
 
 
 @dataclass(frozen=True)
-class Features:
-    """Features of n voxels.
+class Scale:
+    """A local scale: T / count, the mean magnitude of a list of values plus a floor.
 
     Attributes
     ----------
-    q
-        int64 (n, K + 6): inputs in 1/256, the neighbours' then `EXTRAS`.
-    m4
-        int64 (n,): four times the reference, packed units.
-    spread
-        int64 (n,): S.
-    r
-        int64 (n,): 2^24 / scale.
-    flat
-        bool (n,): whether the nearest neighbours are all equal.
+    total
+        int64 (n,): T, the sum of magnitudes plus `count` times the floor.
+    count
+        Values of the full list.
     """
 
-    q: np.ndarray
-    m4: np.ndarray
-    spread: np.ndarray
-    r: np.ndarray
-    flat: np.ndarray
+    total: np.ndarray
+    count: int
+
+    @property
+    def reciprocal(self) -> np.ndarray:
+        """2^26 / (T / count), rounded down; int64 (n,)."""
+        return np.asarray((self.count << (SCALED_BITS + 4)) // self.total)
+
+    @property
+    def limit(self) -> np.ndarray:
+        """8 to 16 scales: values are clipped to it before they are scaled; int64 (n,)."""
+        return np.asarray((self.total << 3) >> (self.count.bit_length() - 1))
+
+    @property
+    def log2(self) -> np.ndarray:
+        """log2 of T / count in 1/256; int64 (n,)."""
+        return np.asarray(log2_fixed(self.total) - int(log2_fixed(np.array(self.count))))
+
+
+def scaled(values: np.ndarray, scale: Scale) -> np.ndarray:
+    """Values (n,) or (n, k) in 1/16 of their scale, within +-127; int64."""
+    limit, reciprocal = scale.limit, scale.reciprocal
+    if values.ndim == 2:
+        limit, reciprocal = limit[:, None], reciprocal[:, None]
+    q = (np.clip(values, -limit, limit) * reciprocal + (1 << (SCALED_BITS - 1))) >> SCALED_BITS
+    return np.asarray(np.clip(q, -INPUT_LIMIT, INPUT_LIMIT))
 
 
 def log2_fixed(n: np.ndarray) -> np.ndarray:
@@ -116,58 +156,37 @@ def neighbours_at(
     return np.where(z < 0, 0, found)
 
 
-def features_at(
+def differences_at(
     values: np.ndarray, origin: int, voxels: np.ndarray, neighbourhood: Neighbourhood
-) -> Features:
-    """Features of some voxels of a slab; arguments as in `neighbours_at`."""
-    n, total = len(voxels), len(neighbourhood)
-    _, height, width = values.shape
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Neighbours of some voxels relative to a local mean; arguments as in `neighbours_at`.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        m4, int64 (n,): four times the mean of the 4 nearest, so its fraction is kept.
+        d, int64 (n, K): 4 u - m4, 0 for neighbours in slices before the slab.
+        flat, bool (n,): whether the 12 nearest are all equal.
+    """
     u = neighbours_at(values, origin, voxels, neighbourhood)
-    q = np.zeros((n, total + len(EXTRAS)), dtype=np.int64)
-    m4 = np.zeros(n, dtype=np.int64)
-    spread = np.zeros(n, dtype=np.int64)
-    flat = np.zeros(n, dtype=bool)
-    for z in range(min(neighbourhood.depth, values.shape[0] - 1) + 1):
-        deepest = z == neighbourhood.depth
-        rows = np.flatnonzero(voxels[:, 0] >= z if deepest else voxels[:, 0] == z)
-        usable = neighbourhood.usable(z)
-        nearest = list(neighbourhood.nearest(REFERENCE_COUNT, z))
-        m4[rows] = u[rows][:, nearest].sum(axis=1)
-        d = 4 * u[rows, :usable] - m4[rows, None]
-        spread[rows] = np.abs(d).sum(axis=1) * total // usable
-        flat[rows] = (d[:, list(neighbourhood.nearest(FLAT_COUNT, z))] == 0).all(axis=1)
-        r = _reciprocal(spread[rows], total)
-        limit = (spread[rows] + 4 * total) * INPUT_LIMIT // total
-        d = np.clip(d, -limit[:, None], limit[:, None])
-        q[rows, :usable] = (d * r[:, None] + (1 << (RECIPROCAL_BITS - 1))) >> RECIPROCAL_BITS
-    r = _reciprocal(spread, total)
-    z, y, x = voxels.T
-    px = position(width)[x]
-    py = position(height)[y]
-    q[:, total + 0] = _log_scale(spread, total)
-    q[:, total + 1] = np.where(z >= 1, 256, 0)
-    q[:, total + 2] = np.where(z >= 2, 256, 0)
-    q[:, total + 3] = px
-    q[:, total + 4] = py
-    q[:, total + 5] = radius(px, py)
-    return Features(q, m4, spread, r, flat)
-
-
-def _log_scale(spread: np.ndarray, total: int) -> np.ndarray:
-    """log2(s) - 4 in 1/256: log2(S + 4K) - log2(4K) - 4."""
-    return log2_fixed(spread + 4 * total) - int(log2_fixed(np.array(4 * total))) - LOG_CENTRE
+    m4 = np.zeros(len(voxels), dtype=np.int64)
+    d = np.zeros(u.shape, dtype=np.int64)
+    flat = np.zeros(len(voxels), dtype=bool)
+    for kind in range(neighbourhood.depth + 1):
+        rows = np.flatnonzero(np.minimum(voxels[:, 0], neighbourhood.depth) == kind)
+        usable = neighbourhood.usable(kind)
+        m4[rows] = u[rows][:, list(neighbourhood.nearest(REFERENCE_COUNT, kind))].sum(axis=1)
+        d[rows, :usable] = 4 * u[rows, :usable] - m4[rows, None]
+        flat[rows] = (d[rows][:, list(neighbourhood.nearest(FLAT_COUNT, kind))] == 0).all(axis=1)
+    return m4, d, flat
 
 
 def position(size: int) -> np.ndarray:
-    """Coordinate of each voxel of an axis, from -256 at one end to 256 at the other; int64."""
+    """Coordinate of each voxel of an axis, from -64 at one end to 64 at the other; int64."""
     index = np.arange(size, dtype=np.int64)
-    return np.asarray((2 * index - (size - 1)) * 256 // max(1, size - 1))
+    return np.asarray((2 * index - (size - 1)) * 64 // max(1, size - 1))
 
 
 def radius(px: np.ndarray, py: np.ndarray) -> np.ndarray:
-    """Squared distance from the axis of the volume, (x² + y²) - 1, in 1/256."""
-    return np.asarray(((px * px + py * py) >> 8) - 256)
-
-
-def _reciprocal(spread: np.ndarray, total: int) -> np.ndarray:
-    return np.asarray((total << (INPUT_BITS + RECIPROCAL_BITS)) // (spread + 4 * total))
+    """Squared distance from the axis of the volume, (x² + y²) - 1, in 1/64."""
+    return np.asarray(((px * px + py * py) >> 6) - 64)

@@ -28,10 +28,10 @@ T_BITS = 32
 LOG_LIMIT = 16 << 8
 """Log-weights are clipped to +-16 octaves."""
 SCALE_LIMIT = 6 << 8
-"""Log-scales are clipped to +-6 octaves around s."""
+"""Log-scales are clipped to +-6 octaves around the unit."""
 MEAN_BITS = 12
 MEAN_LIMIT = 32 << MEAN_BITS
-"""Means are clipped to +-32 s around the reference."""
+"""Means are clipped to +-32 units around the centre."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Mixture:
     Attributes
     ----------
     centre
-        int64 (n,): c, the reference rounded.
+        int64 (n,): c, the centre p rounded.
     weight, slope, intercept
         int64 (n, 3).
     """
@@ -61,15 +61,16 @@ def exp2_fixed(x: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(whole >= 0, up, down))
 
 
-def mixture_of(outputs: np.ndarray, m4: np.ndarray, r: np.ndarray) -> Mixture:
+def mixture_of(outputs: np.ndarray, centre: np.ndarray, reciprocal: np.ndarray) -> Mixture:
     """Distribution parameters from network outputs.
 
     Parameters
     ----------
     outputs
-        int64 (n, 9): log2-weights in 1/256, means in s / 2^12, log2-scales (of s) in 1/256.
-    m4, r
-        As in `medzip.codec.features.Features`.
+        int64 (n, 9): log2-weights in 1/256, means from the centre in units / 2^12, log2-scales (of
+        a unit) in 1/256.
+    centre, reciprocal
+        As in `medzip.codec.adaptive.Features`: p in 1/16, 2^24 / unit.
     """
     log_weight = np.clip(outputs[:, 0:3], -LOG_LIMIT, LOG_LIMIT)
     mean = np.clip(outputs[:, 3:6], -MEAN_LIMIT, MEAN_LIMIT)
@@ -79,11 +80,11 @@ def mixture_of(outputs: np.ndarray, m4: np.ndarray, r: np.ndarray) -> Mixture:
     weight = (share << WEIGHT_BITS) // total
     weight[:, 0] = (1 << WEIGHT_BITS) - weight[:, 1] - weight[:, 2]
     inverse = exp2_fixed(-log_scale)
-    centre = (m4 + 2) >> 2
-    slope = (4 * r[:, None] * inverse) >> 10
-    start = ((4 * centre - 2 - m4) * r) >> 10
+    middle = (centre + 8) >> 4
+    slope = (reciprocal[:, None] * inverse) >> 8
+    start = ((16 * middle - 8 - centre) * reciprocal) >> 12
     intercept = (start[:, None] - (mean << (16 - MEAN_BITS))) * inverse
-    return Mixture(centre, weight, slope, intercept)
+    return Mixture(middle, weight, slope, intercept)
 
 
 def cumulative(mixture: Mixture, values: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache, cached_property
 from importlib import resources
 from itertools import pairwise
@@ -171,31 +171,40 @@ def shipped_model(name: str) -> Model:
 
 
 def shipped_models() -> tuple[str, ...]:
-    """Names of the models in this package."""
+    """Names of the models that profiles start from."""
     return tuple(sorted({name for profile in PROFILES.values() for name in profile.bases}))
 
 
 @cache
 def shipped_digest(name: str) -> str:
     """Digest of a shipped model: SHA-256 over its configuration and integers, hexadecimal."""
-    return network_digest(_load_shipped(name))
+    config = json.loads((_models() / name / "config.json").read_bytes())
+    return str(config["digest"])
 
 
 @cache
 def shipped_network(digest: str) -> Network:
-    """The shipped network of a digest, or ModelError."""
-    for name in shipped_models():
-        if shipped_digest(name) == digest:
-            return _load_shipped(name)
+    """The shipped network of a digest, or ModelError.
+
+    Any folder in medzip/models counts, also those of bases that no profile starts from any more:
+    what an archive refers to stays in the package.
+    """
+    for folder in sorted(_models().iterdir(), key=lambda folder: folder.name):
+        if folder.is_dir() and shipped_digest(folder.name) == digest:
+            return _load_shipped(folder.name)
     raise ModelError(
         f"expected a model of this package, got a reference to {digest[:16]}; "
         "install the MedZip version that wrote the archive"
     )
 
 
+def _models() -> Traversable:
+    return resources.files("medzip") / "models"
+
+
 @cache
 def _load_shipped(name: str) -> Network:
-    return read_network(resources.files("medzip") / "models" / name)
+    return read_network(_models() / name)
 
 
 def network_digest(network: Network) -> str:
@@ -248,11 +257,14 @@ def read_network(folder: Traversable) -> Network:
 
 def _architecture(config: dict[str, Any]) -> Architecture:
     """The form of a configuration, within its limits before anything is built from it."""
-    names = {"squared_radii", "hidden", "activation_bits", "right_reach"}
+    names = {field.name for field in fields(Architecture)}
     if set(config) != names:
         raise ModelError(f"expected {sorted(names)}, got {sorted(config)}; use a newer MedZip")
     form = Architecture(
         tuple(config["squared_radii"]),
+        config["near"],
+        config["errors"],
+        config["taps"],
         tuple(config["hidden"]),
         tuple(config["activation_bits"]),
         config["right_reach"],
@@ -303,7 +315,8 @@ def _read_whole(body: bytes) -> Network:
     shapes: list[tuple[int, ...]] = []
     for fan_in, fan_out in pairwise(sizes):
         shapes += [(fan_out, fan_in), (fan_out,), (fan_out,)]
-    shapes.append((len(architecture.neighbourhood),))
+    neighbourhood = architecture.neighbourhood
+    shapes.append((neighbourhood.depth + 1, len(neighbourhood)))
     counts = [int(np.prod(shape)) for shape in shapes]
     if sum(counts) > 1 << 24:
         raise ModelError(f"expected at most 2^24 weights, got {sum(counts)}; refused")

@@ -1,13 +1,12 @@
 r"""The predictor in integers: its weights, the proof that they are exact, and a plain forward pass.
 
-    inputs q (1/256)  ->  hidden layers of int8 weights, clamped ReLU to 0 .. 127  ->  9 outputs
-           \--- linear path, int32 weights, from the neighbours to the three means ---/
+    inputs (int8)  ->  hidden layers of int8 weights, clamped ReLU to 0 .. 127  ->  9 outputs
 
 A hidden unit is ``clip((sum w x + b) >> shift, 0, 127)``: weights |w| <= 64, one power of two a
 row. |w| <= 64 because int8 matrix products on x86 without VNNI add pairs of products in saturating
-16 bits and are exact only then. Inputs have 13 bits and go through int8 products as two halves, q
-= 128 hi + lo; head weights likewise. The linear path and the head carry the precision that 7 bits
-lack.
+16 bits and are exact only then. Head weights have 14 bits and go through int8 products as two
+halves, w = 128 hi + lo. Beside the layers stand the weights of the straight prediction
+(`medzip.codec.adaptive`), which have the precision that eight bits lack.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from medzip.codec.features import EXTRAS
+from medzip.codec.features import EXTRAS, FLAT_COUNT, INPUT_LIMIT
 from medzip.codec.mixture import COMPONENTS
 from medzip.codec.neighbourhood import Neighbourhood, disc
 from medzip.errors import ModelError
@@ -28,13 +27,15 @@ OUTPUTS = 3 * COMPONENTS
 WEIGHT_LIMIT = 64
 HEAD_LIMIT = 64 * 128 - 1
 ACTIVATION_LIMIT = 127
-INPUT_EXTREME = 4096
-INPUTS_LIMIT = 2048
-"""Below this a float32 product of int8 operands is exact, too (`medzip.codec.products`)."""
-LINEAR_BITS = 14
-"""Fractional bits of the linear path's weights."""
-MEAN_SHIFT = 10
-"""From the linear path's 22 fractional bits to the 12 of a mean."""
+LINEAR_SUM = 1 << 17
+"""Sum of |weights| of a straight prediction: 16.0 at 13 fractional bits."""
+MOST_OFFSETS = 1024
+MOST_NEAR = 256
+"""With differences of 2^18, eight times their sum stays below 2^31."""
+MOST_ERRORS = 40
+"""With errors below 2^20, their sum times their number stays below 2^31."""
+MOST_TAPS = 32
+"""With coefficients of 2^18 and inputs of 127, the sum of their products stays below 2^31."""
 _INT32 = 1 << 31
 
 
@@ -45,7 +46,14 @@ class Architecture:
     Attributes
     ----------
     squared_radii, right_reach
-        The neighbourhood, as in `medzip.codec.neighbourhood.disc`.
+        The neighbourhood, as in `medzip.codec.neighbourhood.disc`; the straight prediction reads
+        all of it.
+    near
+        How many nearest neighbours are inputs.
+    errors
+        At how many nearest neighbours the errors are inputs, and make the unit of the distribution.
+    taps
+        How many coefficients the adaptive correction has.
     hidden
         Units of each hidden layer, multiples of 8.
     activation_bits
@@ -53,40 +61,62 @@ class Architecture:
     """
 
     squared_radii: tuple[int, ...]
+    near: int
+    errors: int
+    taps: int
     hidden: tuple[int, ...]
     activation_bits: tuple[int, ...]
     right_reach: int = 3
 
     def check(self) -> None:
         """Raise ModelError for a form that is out of the format's limits, before it is built."""
-        numbers = (*self.squared_radii, *self.hidden, *self.activation_bits, self.right_reach)
+        counts = (self.near, self.errors, self.taps)
+        numbers = (*self.squared_radii, *counts, *self.hidden, *self.activation_bits)
         if not (
-            all(type(number) is int for number in numbers)
+            all(type(number) is int for number in (*numbers, self.right_reach))
             and 1 <= len(self.squared_radii) <= 8
-            and all(5 <= radius <= 400 for radius in self.squared_radii[:1])
             and all(0 <= radius <= 400 for radius in self.squared_radii)
+            and self.squared_radii[0] >= 5
             and 1 <= self.right_reach <= 20
             and 1 <= len(self.hidden) <= 8
             and all(8 <= units <= 1024 and units % 8 == 0 for units in self.hidden)
             and len(self.activation_bits) == len(self.hidden)
             and all(0 <= bits <= 7 for bits in self.activation_bits)
+            and len(self.neighbourhood) <= MOST_OFFSETS
+            and all(4 <= count <= len(self.neighbourhood) for count in counts)
+            and FLAT_COUNT <= self.near <= MOST_NEAR
+            and self.errors <= MOST_ERRORS
+            and self.taps <= MOST_TAPS
         ):
             raise ModelError(
                 "expected a model form within the limits of docs/format.md (section 5), got "
                 f"{self}; use another model"
             )
-        if self.inputs >= INPUTS_LIMIT:
-            raise ModelError(f"expected fewer than {INPUTS_LIMIT} inputs, got {self.inputs}")
 
     @cached_property
     def neighbourhood(self) -> Neighbourhood:
-        """The offsets that the network reads."""
+        """The offsets that the straight prediction reads."""
         return disc(self.squared_radii, self.right_reach)
+
+    @cached_property
+    def near_list(self) -> tuple[int, ...]:
+        """Indices of the neighbours that are inputs."""
+        return self.neighbourhood.nearest(self.near, self.neighbourhood.depth)
+
+    @cached_property
+    def error_list(self) -> tuple[int, ...]:
+        """Indices of the neighbours whose errors are inputs."""
+        return self.neighbourhood.nearest(self.errors, self.neighbourhood.depth)
+
+    @cached_property
+    def tap_list(self) -> tuple[int, ...]:
+        """Indices of the neighbours whose straight errors the correction reads."""
+        return self.neighbourhood.nearest(self.taps, self.neighbourhood.depth)
 
     @property
     def inputs(self) -> int:
         """How many inputs the first layer has."""
-        return len(self.neighbourhood) + len(EXTRAS)
+        return self.near + self.errors + self.taps + len(EXTRAS)
 
 
 @dataclass(frozen=True)
@@ -121,7 +151,8 @@ class Network:
     head
         Last activations to `OUTPUTS`: log2-weights (1/256), means (1/4096), log2-scales (1/256).
     linear
-        int32 (K,): neighbours to all means, 14 fractional bits.
+        int32 (depth + 1, K): weights of the straight prediction, 13 fractional bits, for voxels
+        with 0, 1, ... slices before them; 0 for neighbours that those lack.
 
     Raises
     ------
@@ -143,17 +174,37 @@ class Network:
                 f"expected {len(form.hidden)} hidden layers, got {len(self.hidden)}; "
                 "the model file is damaged"
             )
-        extreme = INPUT_EXTREME
+        extreme = INPUT_LIMIT
         for number, layer in enumerate(self.hidden):
             _check_layer(layer, sizes[number + 1], sizes[number], WEIGHT_LIMIT, extreme, number)
             extreme = ACTIVATION_LIMIT
         _check_layer(self.head, OUTPUTS, sizes[-1], HEAD_LIMIT, extreme, len(self.hidden))
-        if self.linear.shape != (len(form.neighbourhood),):
+        self._check_linear()
+
+    def _check_linear(self) -> None:
+        neighbourhood = self.architecture.neighbourhood
+        kinds = neighbourhood.depth + 1
+        if self.linear.shape != (kinds, len(neighbourhood)):
             raise ModelError(
-                f"expected {len(form.neighbourhood)} linear weights, got {self.linear.shape}; "
-                "the model file is damaged"
+                f"expected {kinds} x {len(neighbourhood)} linear weights, got "
+                f"{self.linear.shape}; the model file is damaged"
             )
-        _check_sum(int(np.abs(self.linear.astype(np.int64)).sum()) * INPUT_EXTREME, "linear path")
+        if any(self.linear[kind, neighbourhood.usable(kind) :].any() for kind in range(kinds)):
+            raise ModelError(
+                "expected no linear weight for a missing slice; the model file is damaged"
+            )
+        worst = int(np.abs(self.linear.astype(np.int64)).sum(axis=1).max())
+        if worst > LINEAR_SUM:
+            raise ModelError(
+                f"expected linear weights whose magnitudes sum to at most {LINEAR_SUM}, got "
+                f"{worst}; solve them again with more regularisation"
+            )
+
+    @cached_property
+    def linear_reach(self) -> int:
+        """Differences (quarter units) are clipped to it, so no straight sum leaves 32 bits."""
+        worst = int(np.abs(self.linear.astype(np.int64)).sum(axis=1).max())
+        return min(1 << 18, (_INT32 - (1 << 11)) // max(1, worst))
 
     def forward(self, q: np.ndarray) -> np.ndarray:
         """Outputs of n voxels in plain int64: the oracle of the fast kernels.
@@ -161,7 +212,7 @@ class Network:
         Parameters
         ----------
         q
-            int64 (n, inputs), as in `medzip.codec.features.Features`.
+            int64 (n, inputs), as in `medzip.codec.adaptive.Features`.
 
         Returns
         -------
@@ -171,10 +222,7 @@ class Network:
         x = q.astype(np.int64)
         for layer in self.hidden:
             x = np.clip(_accumulate(layer, x) >> layer.shift, 0, ACTIVATION_LIMIT)
-        outputs: np.ndarray = _accumulate(self.head, x) >> self.head.shift
-        direct = q[:, : len(self.linear)].astype(np.int64) @ self.linear.astype(np.int64)
-        outputs[:, COMPONENTS : 2 * COMPONENTS] += (direct >> MEAN_SHIFT)[:, None]
-        return outputs
+        return np.asarray(_accumulate(self.head, x) >> self.head.shift)
 
 
 def _accumulate(layer: Layer, x: np.ndarray) -> np.ndarray:

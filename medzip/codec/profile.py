@@ -21,10 +21,14 @@ class Profile:
     bases
         The shipped models it starts from: each is fitted, and the one that takes fewest bytes in
         all is kept.
+    linear_voxels
+        Voxels of the series that its straight prediction is solved from.
     fit_voxels
-        Voxels of the series that the model is fitted to; 0 for none.
+        Voxels of the series that the model is fitted to, at most; 0 for none.
+    fit_visits
+        How many voxels the fit sees in all: those of small series more often.
     fit_passes
-        How often each is seen.
+        How often a voxel is seen at most.
     fit_batch
         Voxels a step of the fit.
     fit_rate
@@ -35,8 +39,10 @@ class Profile:
 
     name: str
     bases: tuple[str, ...]
+    linear_voxels: int
     fit_voxels: int
-    fit_passes: float
+    fit_visits: int
+    fit_passes: int
     fit_batch: int
     fit_rate: float
     slab_depth: int
@@ -45,9 +51,9 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("fast", ("fast",), 0, 0.0, 0, 0.0, 32),
-        Profile("default", ("default",), 1_000_000, 3.0, 1024, 3e-3, 32),
-        Profile("max", ("max", "default"), 1_500_000, 8.0, 2048, 2e-3, 48),
+        Profile("fast", ("fast",), 40_000, 0, 0, 0, 0, 0.0, 32),
+        Profile("default", ("default",), 150_000, 3_000_000, 3_500_000, 3, 1024, 3e-3, 32),
+        Profile("max", ("default",), 300_000, 5_000_000, 48_000_000, 16, 2048, 3e-3, 48),
     )
 }
 

@@ -1,6 +1,6 @@
 """The plain decoder: NumPy int64 and constriction, slow, the oracle of the fast path.
 
-It follows docs/format.md with the plain definitions: voxel lists, `features_at`, `Network.forward`,
+It follows docs/format.md with the plain definitions: voxel lists, `Predictor`, `Network.forward`,
 `mixture_of`, whole tables of cumulative counts, and constriction's own `RangeDecoder`. It shares
 none of the Numba kernels.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import constriction
 import numpy as np
 
-from medzip.codec.features import features_at
+from medzip.codec.adaptive import Predictor
 from medzip.codec.mixture import cumulative, mixture_of
 from medzip.codec.schedule import wavefront
 from medzip.errors import CorruptStreamError
@@ -77,11 +77,12 @@ def _categorical(counts: np.ndarray) -> Any:
 def _walk(
     values: np.ndarray, origin: int, count: int, network: Network, coder: _Sink | _Source
 ) -> np.ndarray:
-    neighbourhood = network.architecture.neighbourhood
     bits = [32768] * 21
-    for voxels in wavefront(neighbourhood).batches(_triple(values)):
-        features = features_at(values, origin, voxels, neighbourhood)
-        mixture = mixture_of(network.forward(features.q), features.m4, features.r)
+    predictor = Predictor(network, values, origin)
+    for voxels in wavefront(network.architecture.neighbourhood).batches(_triple(values)):
+        features = predictor.features(voxels)
+        outputs = network.forward(features.q)
+        mixture = mixture_of(outputs, features.centre, features.reciprocal)
         table = cumulative(mixture, count)
         for i, at in enumerate(map(tuple, voxels)):
             value = int(values[at])
@@ -95,6 +96,7 @@ def _walk(
             else:
                 value = coder.code(np.diff(table[i]), value)
             values[at] = value
+        predictor.update()
     return values
 
 

@@ -42,7 +42,7 @@ __all__ = [
     "residual_slab",
 ]
 
-FORMAT_VERSION = 0
+FORMAT_VERSION = 1
 MAGIC = b"MZS"
 RANKS, RAW = 1, 2
 """Flags: values are ranks; the body is the packed values, not coded."""

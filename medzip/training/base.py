@@ -1,9 +1,9 @@
 """Base models: one network for all scanners, trained on a corpus of volumes.
 
-    volumes -> packed slabs -> samples (evenly per volume) -> optimise -> integers -> model
-    directory
+    volumes -> packed slabs -> straight predictions, solved for each -> samples (evenly per volume)
+    -> optimise -> integers -> model directory
 
-Read top to bottom; `medzip train` runs it. The three shipped models were made with it, their cards
+Read top to bottom; `medzip train` runs it. The shipped models were made with it, their cards
 say from what.
 """
 
@@ -20,9 +20,10 @@ import torch
 from medzip.codec.features import EXTRAS
 from medzip.codec.network import Architecture, Network
 from medzip.codec.packing import choose_packing, histogram, pack
+from medzip.training.linear import Window, solve_linear
 from medzip.training.optimise import Recipe, mean_bits, optimise
 from medzip.training.qat import MixtureNet
-from medzip.training.sample import Samples, sample_slab
+from medzip.training.sample import Samples, sample_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,15 +32,18 @@ __all__ = ["ARCHITECTURES", "BaseRun", "Trained", "train_base"]
 
 log = logging.getLogger("medzip.training")
 
+LINEAR_VOXELS = 60_000
+"""From how many voxels of a volume its straight prediction is solved."""
 POSITIONS = len(EXTRAS) - EXTRAS.index("x")
 """Coordinates are the last inputs; a base model must not rely on them, a fitted one may."""
 
 ARCHITECTURES = {
-    "fast": Architecture((13, 5, 2), (64, 32), (4, 5)),
-    "default": Architecture((20, 9, 4), (128, 64, 32), (4, 5, 5)),
-    "max": Architecture((34, 20, 9), (128, 128, 64), (4, 5, 5)),
+    "fast": Architecture((13, 5, 2), 20, 16, 16, (64, 32), (4, 5)),
+    "default": Architecture((20, 9, 4), 36, 24, 32, (128, 64, 32), (4, 5, 5)),
+    "wide": Architecture((34, 20, 9), 60, 40, 32, (256, 128, 64), (4, 5, 5)),
 }
-"""The forms of the shipped models, by profile."""
+"""The forms of the shipped models, by name, and a wide one for whoever has a GPU: on one core it
+takes twice the time for the same gain (docs/results.md)."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +116,11 @@ def train_base(
     torch.manual_seed(run.seed)
     held: dict[str, Samples] = {}
     parts: list[Samples] = []
+    windows: list[Window] = []
     for number, (name, voxels) in enumerate(volumes):
-        samples = _draw(voxels, architecture, run, number)
+        window = _packed(voxels)
+        windows.append(_central(window))
+        samples = _draw(window, architecture, run, number)
         if len(samples) < 1000:
             log.info("%s: only %d voxels outside flat contexts, left out", name, len(samples))
             continue
@@ -121,47 +128,53 @@ def train_base(
         mask[::50] = True
         held[name] = samples.take(mask)
         parts.append(samples.take(~mask))
-    everything = Samples.concatenate(parts)
+    everything = Samples.concatenate(parts).to(run.device)
     log.info("%d voxels of %d volumes", len(everything), len(held))
     net = MixtureNet(architecture).to(run.device)
     if start is not None:
         net.load(start)
         net.fractions = None
     optimise(net, everything, run.recipe, progress=progress)
+    net.straight = solve_linear(windows, architecture.neighbourhood, LINEAR_VOXELS * len(windows))
     network = net.integers()
     check = MixtureNet(architecture).to(run.device)
     check.load(network)
-    bits = {name: mean_bits(check, samples) for name, samples in held.items()}
+    bits = {name: mean_bits(check, samples.to(run.device)) for name, samples in held.items()}
     return Trained(network, bits, len(everything), time.perf_counter() - began)
 
 
-def _draw(voxels: np.ndarray, architecture: Architecture, run: BaseRun, number: int) -> Samples:
-    """A sample of one volume and its mirror images, without its coordinates.
-
-    A mirrored volume is as good an example, and noise seen from both sides keeps the base from
-    learning the handedness of a few scanners.
-    """
+def _packed(voxels: np.ndarray) -> Window:
     low, counts = histogram(voxels)
     packing = choose_packing(voxels.dtype.name, low, counts)
     values = pack(voxels, packing)
+    return Window(values, int(values[0, 0, 0]), packing.count)
+
+
+def _central(window: Window, slices: int = 4) -> Window:
+    """A few slices of a volume, from which all volumes together solve one straight prediction."""
+    first = max(0, (len(window.values) - slices) // 2)
+    values = window.values[first : first + slices]
+    return Window(values, int(values[0, 0, 0]), window.count)
+
+
+def _draw(window: Window, architecture: Architecture, run: BaseRun, number: int) -> Samples:
+    """A sample of one volume and its mirror images, without its coordinates.
+
+    A mirrored volume is as good an example, and noise seen from both sides keeps the base from
+    learning the handedness of a few scanners. Each is seen through the straight prediction that it
+    would be coded with.
+    """
     generator = np.random.default_rng((run.seed, number))
+    values = window.values
     views = (values, values[:, :, ::-1], values[::-1, ::-1])
     parts = []
     for view, share in zip(views, (0.5, 0.25, 0.25), strict=True):
-        size = min(int(run.per_volume * share), values.size)
-        flat = np.sort(generator.choice(values.size, size, replace=False))
-        chosen = np.stack(np.unravel_index(flat, values.shape), axis=1)
         view = np.ascontiguousarray(view)
-        parts.append(
-            sample_slab(
-                view,
-                int(view[0, 0, 0]),
-                packing.count,
-                chosen,
-                architecture.neighbourhood,
-                run.device,
-            )
-        )
+        seen = Window(view, int(view[0, 0, 0]), window.count)
+        net = MixtureNet(architecture)
+        net.straight = solve_linear([seen], architecture.neighbourhood, LINEAR_VOXELS)
+        chosen = generator.random(view.shape) < run.per_volume * share / view.size
+        parts.append(sample_window(seen, net.integers(), chosen))
     samples = Samples.concatenate(parts)
     samples.q[:, -POSITIONS:] = 0
     return samples

@@ -1,12 +1,14 @@
 """A model for one series: the shipped base, fitted to a sample of the series' own voxels.
 
-Seconds of fitting move the base to the scanner, the kernel, the noise of this series. The changed
-weights are stored with it and counted, so the loss holds them too: bits of voxels plus bits of
-weights (minimum description length). Small series change few weights.
+The straight prediction is solved at once; seconds of fitting then move the base to the scanner,
+the kernel, the noise of this series. The changed weights are stored with it and counted, so the
+loss holds them too: bits of voxels plus bits of weights (minimum description length). Small series
+change few weights.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,20 +18,25 @@ import torch
 from medzip.codec.model import Model, shipped_model
 from medzip.codec.packing import check_voxels, choose_packing, histogram, pack
 from medzip.codec.profile import Profile, profile_named
+from medzip.training.linear import Window, solve_linear, straight_bits
 from medzip.training.optimise import Recipe, mean_bits, optimise
 from medzip.training.qat import MixtureNet
-from medzip.training.sample import Samples, sample_slab
+from medzip.training.sample import Samples, sample_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Volume", "draw_samples", "fit_model"]
+    from medzip.codec.network import Network
 
-WINDOWS = 12
+__all__ = ["Volume", "draw_samples", "fit_model", "read_windows", "straightened"]
+
+WINDOWS = 6
 """From how many places along z the sample is drawn."""
 WINDOW_SLICES = 8
 LEAST_VOXELS = 20_000
 """Below this no fit pays for its weights."""
+RECOVERED = 0.75
+"""Share of a better straight prediction's gain that a model makes up for without it."""
 HELD_OUT = 16
 """One sample in so many decides whether the fit is kept."""
 
@@ -49,13 +56,25 @@ class Volume(Protocol):
         """Slices along z."""
 
 
+def read_windows(volume: Volume) -> list[Window]:
+    """A few windows of consecutive slices, evenly spaced, so memory does not grow with a series."""
+    slices = int(volume.shape[0])
+    span = min(slices, WINDOW_SLICES)
+    starts = np.unique(np.linspace(0, slices - span, min(WINDOWS, -(-slices // span))).astype(int))
+    out = []
+    for start in starts:
+        window = np.ascontiguousarray(np.asarray(volume[int(start) : int(start) + span]))
+        low, counts = histogram(window)
+        packing = choose_packing(window.dtype.name, low, counts)
+        values = pack(window, packing)
+        out.append(Window(values, int(values[0, 0, 0]), packing.count))
+    return out
+
+
 def draw_samples(
-    volume: Volume, model: Model, count: int, seed: int = 0
+    windows: list[Window], network: Network, count: int, seed: int = 0
 ) -> tuple[Samples, Samples, float]:
     """Samples of a volume's voxels outside flat contexts.
-
-    Reads a few windows of consecutive slices, evenly spaced, so memory does not grow with the
-    series.
 
     Returns
     -------
@@ -63,37 +82,26 @@ def draw_samples(
         Samples to hold out, samples to learn from, and the share of the volume's voxels that are
         not in a flat context.
     """
-    slices, height, width = (int(n) for n in volume.shape)
-    neighbourhood = model.network.architecture.neighbourhood
     generator = np.random.default_rng(seed)
-    span = min(slices, WINDOW_SLICES)
-    starts = np.unique(np.linspace(0, slices - span, min(WINDOWS, -(-slices // span))).astype(int))
-    each = -(-count // len(starts))
+    depth = network.architecture.neighbourhood.depth
     held, rest = [], []
     drawn = 0
-    for start in starts:
-        window = np.ascontiguousarray(np.asarray(volume[int(start) : int(start) + span]))
-        low, counts = histogram(window)
-        packing = choose_packing(window.dtype.name, low, counts)
-        values = pack(window, packing)
+    for window in windows:
+        shape = window.values.shape
         # slices that have all of their predecessors stand for a whole slab's
-        first = min(neighbourhood.depth, span - 1)
-        size = (span - first) * height * width
-        flat = np.sort(generator.choice(size, min(each, size), replace=False))
-        voxels = np.stack(np.unravel_index(flat, (span - first, height, width)), axis=1)
-        voxels[:, 0] += first
-        if first:
-            extra = max(1, len(voxels) // 32)
-            head = generator.integers(0, (first, height, width), (first * extra, 3))
-            voxels = np.concatenate([head[np.argsort(head[:, 0], kind="stable")], voxels])
-        part = sample_slab(values, int(values[0, 0, 0]), packing.count, voxels, neighbourhood)
+        first = min(depth, shape[0] - 1)
+        share = count / len(windows) / window.values[first:].size
+        chance = np.full(shape[0], share)
+        chance[:first] /= 8
+        chosen = generator.random(shape, dtype=np.float32) < chance[:, None, None]
+        part = sample_window(window, network, chosen)
         mask = torch.zeros(len(part), dtype=torch.bool)
         mask[::HELD_OUT] = True
         held.append(part.take(mask))
         rest.append(part.take(~mask))
-        drawn += len(voxels)
+        drawn += int(chosen.sum())
     kept = sum(len(part) for part in held + rest)
-    return Samples.concatenate(held), Samples.concatenate(rest), kept / drawn
+    return Samples.concatenate(held), Samples.concatenate(rest), kept / max(1, drawn)
 
 
 def fit_model(
@@ -111,8 +119,8 @@ def fit_model(
     volume
         (z, y, x) of uint8, int8, uint16 or int16: an array, or anything that slices along z.
     profile
-        "fast" takes its base model as it is, "default" fits its own, "max" fits two and keeps the
-        better.
+        "fast" solves the straight prediction of its base and trains nothing, "default" fits its
+        base, "max" fits its bases and keeps the best.
     base
         Start from this model instead of the profile's.
     seed
@@ -129,30 +137,57 @@ def fit_model(
     chosen = profile_named(profile) if isinstance(profile, str) else profile
     starts = [shipped_model(name) for name in chosen.bases] if base is None else [base]
     voxels = int(np.prod([int(n) for n in volume.shape]))
-    if chosen.fit_voxels == 0 or voxels < LEAST_VOXELS:
+    if voxels < LEAST_VOXELS:
         return starts[0]
     check_voxels(np.asarray(volume[0:1]))
-    tried = [_fit(volume, start, chosen, seed, progress) for start in starts]
+    windows = read_windows(volume)
+    starts = [straightened(windows, start, voxels, chosen.linear_voxels, seed) for start in starts]
+    if chosen.fit_voxels == 0:
+        return starts[0]
+    tried = [_fit(windows, start, voxels, chosen, seed, progress) for start in starts]
     return min(tried, key=lambda found: found[1])[0]
 
 
+def straightened(windows: list[Window], start: Model, voxels: int, count: int, seed: int) -> Model:
+    """A model with a straight prediction solved for the volume, where that pays for its weights.
+
+    What it saves is taken from the errors' logarithms on other voxels than it was solved from; the
+    correction and the network would have made up for most of them, hence `RECOVERED`.
+    """
+    network = start.network
+    neighbourhood = network.architecture.neighbourhood
+    count = min(count, voxels // 8)
+    solved = Model(
+        dataclasses.replace(network, linear=solve_linear(windows, neighbourhood, count, seed)),
+        start.base_digest,
+    )
+    before, after = (
+        straight_bits(windows, neighbourhood, model.network.linear, count // 4, seed + 1)
+        for model in (start, solved)
+    )
+    saved = (before - after) * (1 - RECOVERED) * voxels / 8
+    return solved if saved > len(solved.to_bytes()) - len(start.to_bytes()) else start
+
+
 def _fit(
-    volume: Volume,
+    windows: list[Window],
     start: Model,
+    voxels: int,
     profile: Profile,
     seed: int,
     progress: Callable[[int, float], None] | None,
 ) -> tuple[Model, float]:
     """The better of a model and its fit, with the bytes that it will take with the voxels."""
-    voxels = int(np.prod([int(n) for n in volume.shape]))
-    held, rest, share = draw_samples(volume, start, min(profile.fit_voxels, voxels), seed)
+    count = min(profile.fit_voxels, voxels)
+    held, rest, share = draw_samples(windows, start.network, count, seed)
     coded = voxels * share / 8
     net = MixtureNet(start.network.architecture)
     net.load(start.network)
     unchanged = start, mean_bits(net, held) * coded + len(start.to_bytes())
     if len(rest) < LEAST_VOXELS:
         return unchanged
-    steps = max(1, round(len(rest) * profile.fit_passes / profile.fit_batch))
+    visits = min(profile.fit_visits, profile.fit_passes * len(rest))
+    steps = max(1, round(visits / profile.fit_batch))
     recipe = Recipe(steps, profile.fit_batch, rate=profile.fit_rate, warm=0.15, seed=seed)
     optimise(net, rest, recipe, penalty=_WeightCost(net, voxels * share), progress=progress)
     fitted = Model(net.integers(), start.base_digest)
@@ -168,7 +203,10 @@ class _Anchor:
 
 
 class _WeightCost:
-    """What the changed weights cost, in bits a voxel: about log2(1 + |change|) each, smoothed."""
+    """What the changed weights cost, in bits a voxel: about 4 log2(1 + |change|) each, smoothed.
+
+    An unchanged weight costs a fraction of a bit, one that changed by one unit some three.
+    """
 
     def __init__(self, net: MixtureNet, voxels: float) -> None:
         fractions = net.fractions or []
@@ -182,5 +220,5 @@ class _WeightCost:
         total = torch.zeros(())
         for weight, anchor in zip(net.weights, self._anchors, strict=True):
             change = (weight - anchor.value).abs() * anchor.unit
-            total = total + (2.0 * torch.log2(1 + change)).sum()
+            total = total + (4.0 * torch.log2(1 + change)).sum()
         return total * self._scale

@@ -19,7 +19,6 @@ from medzip.codec.mixture import COMPONENTS, LOG_LIMIT, MEAN_BITS, MEAN_LIMIT, S
 from medzip.codec.network import (
     ACTIVATION_LIMIT,
     HEAD_LIMIT,
-    LINEAR_BITS,
     OUTPUTS,
     WEIGHT_LIMIT,
     Architecture,
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MixtureNet", "bits"]
 
-INPUT_UNIT = 256.0
+INPUT_BITS = 4
+"""Fractional bits of an input."""
 _HEAD_TARGET = np.repeat([8, MEAN_BITS, 8], COMPONENTS)
 """Fractional bits of each output."""
 
@@ -44,6 +44,12 @@ class MixtureNet(nn.Module):
     ----------
     architecture
         Its form.
+
+    Attributes
+    ----------
+    straight
+        int32 (depth + 1, K): weights of the straight prediction, solved and not trained
+        (`medzip.training.linear`); they pass through.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -57,23 +63,20 @@ class MixtureNet(nn.Module):
             self.biases.append(nn.Parameter(torch.zeros(fan_out)))
         self.head = nn.Parameter(torch.randn(OUTPUTS, sizes[-1]) * 0.5 / math.sqrt(sizes[-1]))
         start = torch.zeros(OUTPUTS)
-        start[2 * COMPONENTS :] = torch.tensor([-1.5, -0.5, -2.5])
+        start[2 * COMPONENTS :] = torch.tensor([-0.8, 0.2, -1.5])
         self.head_bias = nn.Parameter(start)
-        self.linear = nn.Parameter(torch.zeros(len(architecture.neighbourhood)))
+        neighbourhood = architecture.neighbourhood
+        self.straight = np.zeros((neighbourhood.depth + 1, len(neighbourhood)), dtype=np.int32)
         self.fractions: list[torch.Tensor] | None = None
 
     def forward(self, q: torch.Tensor) -> torch.Tensor:
-        """Outputs (n, 9) in real units: octaves, scales, octaves."""
-        inputs = q.to(torch.float32) / INPUT_UNIT
-        x = inputs
+        """Outputs (n, 9) in real units: octaves, units of the distribution, octaves."""
+        x = q.to(torch.float32) / (1 << INPUT_BITS)
         for number, fraction in enumerate(self.architecture.activation_bits):
             weight = _rounded_rows(self.weights[number], self._fraction(number))
             x = torch.nn.functional.linear(x, weight, self.biases[number])
             x = _activation(x, fraction)
-        out = torch.nn.functional.linear(x, self.head, self.head_bias)
-        direct = inputs[:, : len(self.linear)] @ self.linear
-        parts = out.split(COMPONENTS, dim=1)
-        return torch.cat([parts[0], parts[1] + direct[:, None], parts[2]], dim=1)
+        return torch.nn.functional.linear(x, self.head, self.head_bias)
 
     def _fraction(self, number: int) -> torch.Tensor:
         """Fractional bits of each row of a hidden layer's weights."""
@@ -84,7 +87,7 @@ class MixtureNet(nn.Module):
     def integers(self) -> Network:
         """The integer network that these weights mean."""
         hidden = []
-        unit_bits = 8
+        unit_bits = INPUT_BITS
         with torch.no_grad():
             for number, target in enumerate(self.architecture.activation_bits):
                 bias = self.biases[number]
@@ -104,8 +107,7 @@ class MixtureNet(nn.Module):
             head = _quantise(
                 self.head, self.head_bias, HEAD_LIMIT, fraction, unit_bits, _HEAD_TARGET
             )
-            linear = np.rint(self.linear.double().cpu().numpy() * (1 << LINEAR_BITS))
-        return Network(self.architecture, tuple(hidden), head, linear.astype(np.int32))
+        return Network(self.architecture, tuple(hidden), head, self.straight)
 
     def _head_fraction(self) -> torch.Tensor:
         if self.fractions is not None:
@@ -114,7 +116,8 @@ class MixtureNet(nn.Module):
 
     def load(self, network: Network) -> None:
         """Take the weights of an integer network, and keep its rows' fractional bits."""
-        unit_bits = 8
+        unit_bits = INPUT_BITS
+        self.straight = network.linear
         self.fractions = []
         with torch.no_grad():
             for number, layer in enumerate(network.hidden):
@@ -126,7 +129,6 @@ class MixtureNet(nn.Module):
             self.fractions.append(
                 _restore(self.head, self.head_bias, network.head, unit_bits, _HEAD_TARGET)
             )
-            self.linear.copy_(torch.from_numpy(network.linear / float(1 << LINEAR_BITS)))
 
 
 def bits(outputs: torch.Tensor, samples: Samples, pick: torch.Tensor | slice) -> torch.Tensor:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from medzip.codec.network import Architecture, Network
 from medzip.training.qat import MixtureNet
 
 FORMS = {
-    "deep": Architecture((20, 9, 4), (64, 32), (4, 4)),
-    "small": Architecture((10, 5, 1), (32, 16), (4, 5)),
-    "plane": Architecture((5,), (16,), (4,)),
+    "deep": Architecture((20, 9, 4), 40, 24, 32, (64, 32), (4, 4)),
+    "small": Architecture((10, 5, 1), 20, 13, 15, (32, 16), (4, 5)),
+    "plane": Architecture((10,), 12, 8, 4, (16,), (4,)),
 }
 
 
 def random_network(name: str, seed: int = 0) -> Network:
     torch.manual_seed(seed)
-    net = MixtureNet(FORMS[name])
-    with torch.no_grad():
-        net.linear += torch.randn(len(net.linear)) * 0.1
+    form = FORMS[name]
+    net = MixtureNet(form)
+    generator = np.random.default_rng(seed)
+    net.straight = random_straight(form, generator, 800 if seed % 2 else 80)
     return net.integers()
+
+
+def random_straight(form: Architecture, generator: np.random.Generator, size: int) -> np.ndarray:
+    """Weights of a straight prediction; large ones make the correction diverge and be clipped."""
+    neighbourhood = form.neighbourhood
+    out = np.zeros((neighbourhood.depth + 1, len(neighbourhood)), dtype=np.int32)
+    for kind in range(neighbourhood.depth + 1):
+        usable = neighbourhood.usable(kind)
+        out[kind, :usable] = generator.integers(-size, size + 1, usable)
+    return out

