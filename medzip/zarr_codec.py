@@ -19,7 +19,7 @@ from zarr.abc.codec import ArrayBytesCodec
 from zarr.registry import register_codec
 
 from medzip.codec import Model, decode_slab, encode_slab
-from medzip.codec.slab import read_header
+from medzip.codec.parts import read_header
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
 
 if TYPE_CHECKING:

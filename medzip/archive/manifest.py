@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from medzip.archive.layout import ARCHIVE_FORMAT, object_key
 from medzip.archive.paths import check_paths
 from medzip.archive.records import StagedVolume, to_json
-from medzip.codec.slab import MOST_VOXELS
+from medzip.codec.parts import MOST_VOXELS
 from medzip.dicom.records import FileEntry, Span
 from medzip.dicom.volume import CODINGS
 from medzip.errors import ArchiveError

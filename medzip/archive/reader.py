@@ -16,7 +16,7 @@ from medzip.archive.container import ENVELOPE, MANIFEST, slab_name, volume_metad
 from medzip.archive.manifest import Manifest, read_manifest
 from medzip.archive.staging import CHUNK, HEADER_LIMIT
 from medzip.codec import decode_slab
-from medzip.codec.slab import read_header
+from medzip.codec.parts import read_header
 from medzip.dicom.envelope import EnvelopeReader
 from medzip.dicom.volume import bytes_of, coding_of
 from medzip.errors import ArchiveError, CorruptStreamError, MedZipError

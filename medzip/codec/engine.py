@@ -99,12 +99,11 @@ class Engine:
         kinds = range(neighbourhood.depth + 1)
         planes = -neighbourhood.array[:, 0]
         self._usable = np.array([neighbourhood.usable(z) for z in kinds])
-        self._lists = [
-            np.array(chosen) for chosen in (form.near_list, form.error_list, form.tap_list)
-        ]
-        self._used = [
-            np.array([(planes[chosen] <= z).sum() for z in kinds]) for chosen in self._lists
-        ]
+        chosen = (form.near_list, form.error_list, form.tap_list)
+        self._lists = tuple(np.array(indices) for indices in chosen)
+        self._used = tuple(
+            np.array([(planes[indices] <= z).sum() for z in kinds]) for indices in self._lists
+        )
         self._references = np.array([neighbourhood.nearest(REFERENCE_COUNT, z) for z in kinds])
         flat = [neighbourhood.nearest(FLAT_COUNT, z) for z in kinds]
         self._nearest_count = np.array([len(indices) for indices in flat])

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from medzip.codec.parts import Opened, open_slab, pack_slab, seal_slab
 from medzip.device.engine import DeviceEngine
 from medzip.device.group import device_bytes
-from medzip.device.parts import Opened, open_slab, pack_slab, seal_slab
 from medzip.device.stepping import device_named
 
 if TYPE_CHECKING:

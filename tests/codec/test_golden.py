@@ -17,8 +17,8 @@ import pytest
 import medzip
 from medzip.codec import FORMAT_VERSION, base_model
 from medzip.codec.model import Model
+from medzip.codec.parts import read_header
 from medzip.codec.reference import decode_reference
-from medzip.codec.slab import read_header
 from medzip.codec.stream import read_stream
 
 GOLDEN = Path(__file__).parents[1] / "golden"

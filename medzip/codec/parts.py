@@ -1,10 +1,15 @@
-"""All of a slab but its words: what `medzip.codec.slab` does before and after its engine.
+"""All of a slab but its words: header, packed values, checksums.
 
-The two sides are apart here, so that many slabs can be between them at once.
+    voxels -> pack_slab -> (an engine: words) -> seal_slab -> bytes
+    bytes -> open_slab -> (an engine: values) -> Opened.voxels -> voxels
+
+The sides are apart, so that many slabs can be between them at once (`medzip.device`).
 """
 
 from __future__ import annotations
 
+import math
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,24 +17,163 @@ import google_crc32c
 import numpy as np
 
 from medzip.codec.integers import decode_integers, encode_integers
-from medzip.codec.packing import Packing, check_voxels, choose_packing, histogram, pack, unpack
-from medzip.codec.slab import (
-    _CRC,
-    _HEADER,
-    MOST_VOXELS,
-    RANKS,
-    RAW,
-    STORE_BYTES,
-    SlabHeader,
-    _store_bytes,
-    read_header,
+from medzip.codec.layout import Layout
+from medzip.codec.packing import (
+    DTYPES,
+    Packing,
+    check_voxels,
+    choose_packing,
+    histogram,
+    pack,
+    unpack,
 )
+from medzip.codec.schedule import wavefront
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
 
 if TYPE_CHECKING:
     from medzip.codec.model import Model
 
-__all__ = ["Opened", "Packed", "open_slab", "pack_slab", "seal_slab"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Opened",
+    "Packed",
+    "SlabHeader",
+    "open_slab",
+    "pack_slab",
+    "read_header",
+    "seal_slab",
+]
+
+FORMAT_VERSION = 1
+MAGIC = b"MZS"
+RANKS, RAW = 1, 2
+"""Flags: values are ranks; the body is the packed values, not coded."""
+_HEADER = struct.Struct("<3sBBBH16sIIIIiIIiIII")
+_CRC = struct.Struct("<I")
+MOST_VOXELS = 1 << 27
+"""Voxels a slab at most, so that a few bytes cannot ask for all memory."""
+STORE_BYTES = 1 << 30
+"""A slab whose skewed store would be larger is stored as it is: slices far higher than wide."""
+
+
+@dataclass(frozen=True)
+class SlabHeader:
+    """What stands before the words of a slab.
+
+    Attributes
+    ----------
+    flags
+        `RANKS`, `RAW`.
+    dtype
+        Name of the voxels' type.
+    model
+        First 16 bytes of the model's digest.
+    shape
+        (depth, height, width).
+    coded
+        Slices that are coded; the others hold `fill`.
+    minimum, count
+        As in `medzip.codec.packing.Packing`.
+    origin
+        Packed value that stands for what lies outside of the first slice.
+    fill
+        Voxel value of the slices that are not coded.
+    gaps, body
+        Bytes of the list of used values, of the words.
+    check
+        CRC-32C of the packed values, little-endian uint16.
+    """
+
+    flags: int
+    dtype: str
+    model: bytes
+    shape: tuple[int, int, int]
+    coded: int
+    minimum: int
+    count: int
+    origin: int
+    fill: int
+    gaps: int
+    body: int
+    check: int
+
+    def to_bytes(self) -> bytes:
+        """The header, 68 bytes."""
+        return _HEADER.pack(
+            MAGIC,
+            FORMAT_VERSION,
+            self.flags,
+            DTYPES.index(self.dtype),
+            0,
+            self.model,
+            *self.shape,
+            self.coded,
+            self.minimum,
+            self.count,
+            self.origin,
+            self.fill,
+            self.gaps,
+            self.body,
+            self.check,
+        )
+
+
+def read_header(data: bytes) -> SlabHeader:
+    """The header of a slab, after its checksum was compared.
+
+    Raises
+    ------
+    CorruptStreamError
+        The bytes are not a slab, are damaged, or say something that cannot be.
+    """
+    if len(data) < _HEADER.size + _CRC.size or data[:3] != MAGIC:
+        raise CorruptStreamError(
+            f"expected a slab that begins with {MAGIC!r}, got {bytes(data[:3])!r} "
+            f"({len(data)} bytes); restore the object from a copy"
+        )
+    if data[3] != FORMAT_VERSION:
+        raise CorruptStreamError(
+            f"expected format version {FORMAT_VERSION}, got {data[3]}; use the MedZip version that "
+            "wrote it"
+        )
+    if _CRC.unpack(data[-4:])[0] != google_crc32c.value(data[:-4]):
+        raise CorruptStreamError(
+            "expected a slab with a matching CRC-32C, got another; restore the object from a copy"
+        )
+    fields = _HEADER.unpack(data[: _HEADER.size])
+    flags, code, reserved, digest, depth, height, width, coded = fields[2:10]
+    minimum, count, origin, fill, gaps, body, check = fields[10:]
+    plain = 2 * coded * height * width
+    if (
+        flags > RANKS + RAW
+        or code >= len(DTYPES)
+        or reserved
+        or not 0 < depth * height * width <= MOST_VOXELS
+        or coded > depth
+        or not 0 < count <= 65536
+        or origin >= count
+        or not np.iinfo(DTYPES[code]).min <= fill <= np.iinfo(DTYPES[code]).max
+        or (gaps > 0 and not flags & RANKS)
+        or (body != plain if flags & RAW else body % 4 or body >= max(plain, 1))
+        or _HEADER.size + gaps + body + _CRC.size != len(data)
+    ):
+        raise CorruptStreamError(
+            "expected a consistent slab header, got values out of range; restore it from a copy"
+        )
+    return SlabHeader(
+        flags,
+        DTYPES[code],
+        digest,
+        (depth, height, width),
+        coded,
+        minimum,
+        count,
+        origin,
+        fill,
+        gaps,
+        body,
+        check,
+    )
 
 
 @dataclass(frozen=True)
@@ -137,7 +281,7 @@ class Opened:
         if google_crc32c.value(values.astype("<u2").tobytes()) != header.check:
             raise CorruptStreamError(
                 "expected decoded values with a matching CRC-32C, got others although the stored "
-                "bytes are sound; decode with device='cpu' and report this device"
+                "bytes are sound; decode on another machine or device and report this one"
             )
         out[: header.coded] = unpack(values, self.packing)
         return out
@@ -177,3 +321,11 @@ def open_slab(data: bytes, model: Model) -> Opened:
 def _is_coded(shape: tuple[int, ...], model: Model) -> bool:
     """Whether slabs of a shape are coded at all."""
     return shape[0] > 0 and _store_bytes(model, shape) <= STORE_BYTES
+
+
+def _store_bytes(model: Model, shape: tuple[int, ...]) -> int:
+    """What the engine's store of a slab of this shape takes."""
+    depth, height, width = map(int, shape)
+    neighbourhood = model.network.architecture.neighbourhood
+    layout = Layout.of((depth, height, width), neighbourhood, wavefront(neighbourhood))
+    return 2 * math.prod(layout.store_shape)
