@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import llvmlite.binding
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -99,6 +100,25 @@ def test_bytes_do_not_depend_on_the_product_kernel(isa: str) -> None:
 
 
 @pytest.mark.slow
-def test_bytes_do_not_depend_on_the_compiled_kernel(tmp_path: Path) -> None:
-    """Numba compiling for a plain x86-64 gives the bytes of this processor."""
-    assert run_probe(NUMBA_CPU_NAME="generic", NUMBA_CACHE_DIR=str(tmp_path)) == probe()
+@pytest.mark.parametrize(
+    "isa",
+    ["AVX", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE_VNNI", "AVX512_CORE_BF16", "AVX512_CORE_FP16"],
+)
+def test_bytes_do_not_depend_on_rarer_product_kernels(isa: str) -> None:
+    assert run_probe(ONEDNN_MAX_CPU_ISA=isa) == probe()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cpu", ["generic", "nehalem", "haswell", "skylake-avx512"])
+def test_bytes_do_not_depend_on_the_compiled_kernel(tmp_path: Path, cpu: str) -> None:
+    """Numba compiling for SSE2, SSE4.2, AVX2, AVX-512 gives the bytes of this processor."""
+    needed = {"haswell": "avx2", "skylake-avx512": "avx512vl"}.get(cpu)
+    if needed and not host_features().get(needed):
+        pytest.skip(f"this processor has no {needed}")
+    assert run_probe(NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES="", NUMBA_CACHE_DIR=str(tmp_path)) == (
+        probe()
+    )
+
+
+def host_features() -> dict[str, bool]:
+    return dict(llvmlite.binding.get_host_cpu_features())
