@@ -1,8 +1,9 @@
 """The codec: a volume <-> bytes, exact on every machine.
 
 The way of a voxel: `packing` -> `layout` (when: `schedule`; from what: `neighbourhood`) ->
-`features` -> `network` -> `mixture` -> `coder` over `rangecoder` -> `slab` -> `stream`. `kernels`
-and `engine` are the fast path, `reference` the plain one that it is held against.
+`features` and `adaptive` -> `network` -> `mixture` -> `coder` over `rangecoder` -> `slab` ->
+`stream`. `engine` and its `kernels` are the fast path, `reference` the plain one that it is held
+against.
 """
 
 from medzip.codec.compiled import compiled_by_source

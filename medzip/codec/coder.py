@@ -11,9 +11,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from medzip.codec.kernels import COLUMN, FIRST, LENGTH, POSITION, ROW, Y, Z
 from medzip.codec.layout import write_segment
 from medzip.codec.rangecoder import consume, encode, quantile
+from medzip.codec.segments import COLUMN, FIRST, LENGTH, POSITION, ROW, Y, Z
 
 __all__ = [
     "BIT_COUNT",
@@ -243,7 +243,7 @@ def encode_step(
     store
         uint16 (slabs, depth, rows, columns), complete.
     segments, count, per_slab, m4, spread, flat
-        As `medzip.codec.kernels.prepare` wrote them.
+        As `medzip.codec.prediction.prepare` wrote them.
     reach
         Margin of the store.
     counts
