@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from medzip.codec import Model, base_model, decode_slab, encode_slab
-from medzip.codec.network import Architecture
+from medzip.codec.network import LINEAR_SUM, Architecture
 from medzip.codec.packing import choose_packing, histogram, pack
 from medzip.training import fit_model
 from medzip.training.base import BaseRun, train_base
@@ -115,6 +115,24 @@ def test_fitting_is_repeatable_and_reads_windows_only() -> None:
     watched = Watched(voxels)
     assert fit_model(watched, "default") == fit_model(voxels, "default")
     assert watched.most <= 8
+
+
+@pytest.mark.parametrize("style", ["noise", "extremes", "ramp", "specks", "constant", "copies"])
+def test_any_volume_has_a_straight_prediction(style: str) -> None:
+    """Singular and absurd equations too give weights within the format's limits."""
+    generator = np.random.default_rng(7)
+    shape = (5, 40, 40)
+    voxels = {
+        "noise": lambda: generator.integers(0, 65536, shape),
+        "extremes": lambda: np.where(generator.random(shape) < 0.5, 0, 65535),
+        "ramp": lambda: np.broadcast_to(np.arange(shape[2]) * 900, shape),
+        "specks": lambda: np.where(generator.random(shape) < 0.001, 9, 0),
+        "constant": lambda: np.full(shape, 3),
+        "copies": lambda: np.repeat(generator.integers(0, 99, (1, *shape[1:])), shape[0], 0),
+    }[style]()
+    weights = solve_linear([window_of(voxels.astype(np.uint16))], FORM.neighbourhood, 5_000)
+    assert np.abs(weights.astype(np.int64)).sum(axis=1).max() <= LINEAR_SUM
+    assert not weights[0, FORM.neighbourhood.usable(0) :].any()
 
 
 def test_small_and_flat_series_keep_the_base() -> None:
