@@ -8,6 +8,7 @@ np.True_
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +20,12 @@ __all__ = ["__version__", "decode", "encode"]
 __version__ = "0.1.0"
 
 
-def encode(voxels: np.ndarray, profile: str = "default", model: Model | None = None) -> bytes:
+def encode(
+    voxels: np.ndarray,
+    profile: str = "default",
+    model: Model | None = None,
+    device: str = "cpu",
+) -> bytes:
     """Compress a volume without loss.
 
     Parameters
@@ -30,6 +36,8 @@ def encode(voxels: np.ndarray, profile: str = "default", model: Model | None = N
         "fast", "default" or "max" (`medzip.codec.PROFILES`).
     model
         Use this model instead of fitting one.
+    device
+        "cuda" fits and codes on a GPU; the bytes of a model are the same everywhere.
 
     Returns
     -------
@@ -41,6 +49,8 @@ def encode(voxels: np.ndarray, profile: str = "default", model: Model | None = N
     ------
     UnsupportedVoxelsError
         Another dtype or number of dimensions.
+    ValueError
+        The device is not there.
 
     See Also
     --------
@@ -50,23 +60,33 @@ def encode(voxels: np.ndarray, profile: str = "default", model: Model | None = N
     from medzip.codec.profile import profile_named, slab_depth
     from medzip.codec.stream import encode_stream
 
+    if device != "cpu":
+        from medzip.device.stepping import device_named
+
+        device_named(device)  # before minutes are spent on a fit
     check_voxels(voxels)
     chosen = profile_named(profile)
     if model is None:
         from medzip.training.fit import fit_model
 
-        model = fit_model(voxels, chosen)
+        model = fit_model(voxels, chosen, device=device)
     depth = slab_depth(len(voxels), chosen, voxels.shape[1] * voxels.shape[2])
-    return encode_stream(voxels, model, depth)
+    if device == "cpu":
+        return encode_stream(voxels, model, depth)
+    from medzip.device import encode_slabs
+
+    return encode_stream(voxels, model, depth, partial(encode_slabs, device=device))
 
 
-def decode(data: bytes) -> np.ndarray:
+def decode(data: bytes, device: str = "cpu") -> np.ndarray:
     """Restore a volume, exactly.
 
     Parameters
     ----------
     data
         What `encode` returned.
+    device
+        "cuda" decodes on a GPU, whatever the stream was written on.
 
     Raises
     ------
@@ -77,4 +97,8 @@ def decode(data: bytes) -> np.ndarray:
     """
     from medzip.codec.stream import decode_stream
 
-    return decode_stream(data)
+    if device == "cpu":
+        return decode_stream(data)
+    from medzip.device import decode_slabs
+
+    return decode_stream(data, partial(decode_slabs, device=device))

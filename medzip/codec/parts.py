@@ -38,6 +38,7 @@ __all__ = [
     "Opened",
     "Packed",
     "SlabHeader",
+    "check_slab",
     "open_slab",
     "pack_slab",
     "read_header",
@@ -174,6 +175,25 @@ def read_header(data: bytes) -> SlabHeader:
         body,
         check,
     )
+
+
+def check_slab(
+    data: bytes, shape: tuple[int, ...] | None = None, dtype: str | None = None
+) -> SlabHeader:
+    """The header of a slab that must have this shape and dtype, where they are given.
+
+    Raises
+    ------
+    CorruptStreamError
+        It has others, or as `read_header`.
+    """
+    header = read_header(data)
+    if (shape or header.shape, dtype or header.dtype) != (header.shape, header.dtype):
+        raise CorruptStreamError(
+            f"expected a slab {shape} of {dtype}, got {header.shape} of {header.dtype}; "
+            "restore the object from a copy"
+        )
+    return header
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from medzip.codec.packing import choose_packing, histogram, pack
 from medzip.codec.parts import (
     FORMAT_VERSION,
     SlabHeader,
+    check_slab,
     open_slab,
     pack_slab,
     read_header,
     seal_slab,
 )
-from medzip.errors import CorruptStreamError
 
 if TYPE_CHECKING:
     from medzip.codec.model import Model
@@ -82,12 +82,7 @@ def decode_slab(
         The slab was coded with another model.
     """
     data = bytes(data)
-    header = read_header(data)
-    if (shape or header.shape, dtype or header.dtype) != (header.shape, header.dtype):
-        raise CorruptStreamError(
-            f"expected a slab {shape} of {dtype}, got {header.shape} of {header.dtype}; "
-            "restore the object from a copy"
-        )
+    header = check_slab(data, shape, dtype)
     slab = open_slab(data, model)
     values = slab.plain()
     if values is None:

@@ -10,11 +10,15 @@ import numpy as np
 
 from medzip.codec.model import Model
 from medzip.codec.packing import DTYPES
-from medzip.codec.slab import FORMAT_VERSION, decode_slab, encode_slab
+from medzip.codec.parts import FORMAT_VERSION, check_slab
+from medzip.codec.slab import decode_slab, encode_slab
 from medzip.errors import CorruptStreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    Encoder = Callable[[Sequence[np.ndarray], Model], list[bytes]]
+    Decoder = Callable[[Sequence[bytes], Model], list[np.ndarray]]
 
 __all__ = ["decode_stream", "encode_stream", "read_stream"]
 
@@ -22,12 +26,20 @@ MAGIC = b"MZV"
 _HEADER = struct.Struct("<3sBBBHIIIII")
 
 
-def encode_stream(volume: np.ndarray, model: Model, depth: int) -> bytes:
-    """A volume to bytes, in slabs of `depth` slices."""
-    slabs = [
-        encode_slab(np.ascontiguousarray(volume[z : z + depth]), model)
-        for z in range(0, len(volume), depth)
-    ]
+def encode_stream(
+    volume: np.ndarray, model: Model, depth: int, encoder: Encoder | None = None
+) -> bytes:
+    """A volume to bytes, in slabs of `depth` slices.
+
+    Parameters
+    ----------
+    volume, model, depth
+        Voxels (z, y, x), their predictor, slices a slab.
+    encoder
+        Codes all slabs at once, `medzip.device.encode_slabs` say; one after the other if absent.
+    """
+    parts = [np.ascontiguousarray(volume[z : z + depth]) for z in range(0, len(volume), depth)]
+    slabs = encoder(parts, model) if encoder else [encode_slab(part, model) for part in parts]
     stored = model.to_bytes()
     head = _HEADER.pack(
         MAGIC,
@@ -92,15 +104,19 @@ def read_stream(data: bytes) -> tuple[tuple[int, int, int], int, str, Model, lis
     )
 
 
-def decode_stream(data: bytes) -> np.ndarray:
-    """Bytes back to the volume: the inverse of `encode_stream`."""
+def decode_stream(data: bytes, decoder: Decoder | None = None) -> np.ndarray:
+    """Bytes back to the volume: the inverse of `encode_stream`, `decoder` that of its encoder."""
     shape, depth, dtype, model, slabs = read_stream(bytes(data))
-    return np.concatenate(
-        [
-            decode_slab(slab, model, (min(depth, shape[0] - z), *shape[1:]), dtype)
-            for slab, z in zip(slabs, range(0, shape[0], depth), strict=True)
-        ]
-    )
+    if decoder is None:
+        return np.concatenate(
+            [
+                decode_slab(slab, model, (min(depth, shape[0] - z), *shape[1:]), dtype)
+                for slab, z in zip(slabs, range(0, shape[0], depth), strict=True)
+            ]
+        )
+    for slab, z in zip(slabs, range(0, shape[0], depth), strict=True):
+        check_slab(slab, (min(depth, shape[0] - z), *shape[1:]), dtype)
+    return np.concatenate(decoder(slabs, model))
 
 
 def _split(data: bytes, lengths: tuple[int, ...]) -> Iterator[bytes]:

@@ -110,6 +110,7 @@ def fit_model(
     *,
     base: Model | None = None,
     seed: int = 0,
+    device: str = "cpu",
     progress: Callable[[int, float], None] | None = None,
 ) -> Model:
     """The model for a volume under a profile.
@@ -126,6 +127,8 @@ def fit_model(
     seed
         Of the sample and its order. The same input gives the same model on one machine; another
         machine may fit slightly other weights, which are stored and decode everywhere.
+    device
+        Where to fit: "cpu" or "cuda".
     progress
         Called with the step and the loss (bits a voxel).
 
@@ -144,7 +147,7 @@ def fit_model(
     starts = [straightened(windows, start, voxels, chosen.linear_voxels, seed) for start in starts]
     if chosen.fit_voxels == 0:
         return starts[0]
-    tried = [_fit(windows, start, voxels, chosen, seed, progress) for start in starts]
+    tried = [_fit(windows, start, voxels, chosen, seed, progress, device) for start in starts]
     return min(tried, key=lambda found: found[1])[0]
 
 
@@ -176,12 +179,14 @@ def _fit(
     profile: Profile,
     seed: int,
     progress: Callable[[int, float], None] | None,
+    device: str = "cpu",
 ) -> tuple[Model, float]:
     """The better of a model and its fit, with the bytes that it will take with the voxels."""
     count = min(profile.fit_voxels, voxels)
     held, rest, share = draw_samples(windows, start.network, count, seed)
+    held, rest = held.to(device), rest.to(device)
     coded = voxels * share / 8
-    net = MixtureNet(start.network.architecture)
+    net = MixtureNet(start.network.architecture).to(device)
     net.load(start.network)
     unchanged = start, mean_bits(net, held) * coded + len(start.to_bytes())
     if len(rest) < LEAST_VOXELS:
@@ -217,7 +222,7 @@ class _WeightCost:
         ]
 
     def __call__(self, net: MixtureNet) -> torch.Tensor:
-        total = torch.zeros(())
+        total = torch.zeros((), device=net.head.device)
         for weight, anchor in zip(net.weights, self._anchors, strict=True):
             change = (weight - anchor.value).abs() * anchor.unit
             total = total + (4.0 * torch.log2(1 + change)).sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from networks import random_network
 from volumes import volumes
 
+import medzip
 from medzip.codec import Model, base_model, decode_slab, encode_slab
+from medzip.codec.stream import decode_stream, encode_stream
 from medzip.device import DeviceCodec, decode_slabs, encode_slabs
 from medzip.device import check as device_check
 from medzip.device.slabs import MOST_TOGETHER, slabs_together
@@ -124,3 +127,24 @@ def test_codec_reads_what_a_device_wrote() -> None:
     slab = device_check.synthetic_slabs(32 * 32 * 4, "fast")[0]
     (coded,) = encode_slabs([slab], WHOLE, device="cpu")
     assert np.array_equal(decode_slab(coded, WHOLE), slab)
+
+
+def test_streams_are_the_same_wherever_they_are_coded() -> None:
+    """The device's encoder and decoder inside of streams: the same bytes, the same voxels."""
+    generator = np.random.default_rng(3)
+    volume = (np.cumsum(generator.integers(-9, 10, (7, 24, 30)), axis=2) + 500).astype(np.int16)
+    model = Model(random_network("small"), None)
+    data = encode_stream(volume, model, 3, partial(encode_slabs, device="cpu"))
+    assert data == encode_stream(volume, model, 3)
+    assert np.array_equal(decode_stream(data, partial(decode_slabs, device="cpu")), volume)
+    with pytest.raises(CorruptStreamError):
+        decode_stream(data[:-1] + b"x", partial(decode_slabs, device="cpu"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_named_before_anything_is_done() -> None:
+    with pytest.raises(ValueError, match="expected a CUDA device"):
+        medzip.encode(np.zeros((9, 64, 64), np.int16), device="cuda")
+    data = medzip.encode(np.zeros((1, 4, 4), np.int16), profile="fast")
+    with pytest.raises(ValueError, match="expected a CUDA device"):
+        medzip.decode(data, device="cuda")
