@@ -73,11 +73,19 @@ def _timed(work: Callable[[], Any], repeat: int = 1) -> tuple[Any, int]:
     return result, least
 
 
+PIECE = (4, 64, 64)
+"""What codecs are warmed up on, voxels."""
+
+
 def _warm_up(peer: Peer, voxels: NDArray[Any]) -> None:
-    """Load libraries and compile kernels on a corner, so that no volume pays for them."""
-    corner = np.ascontiguousarray(voxels[:4, :64, :64])
-    # A fit on a corner proves nothing about speed and may not even be possible.
-    peer.decode(peer.encode(corner), corner.shape, corner.dtype)
+    """Load libraries and compile kernels on a piece, so that no volume pays for them.
+
+    From the middle: a corner may be all background, which few kernels ever see.
+    """
+    z, y, x = (max(0, (size - most) // 2) for size, most in zip(voxels.shape, PIECE, strict=True))
+    piece = np.ascontiguousarray(voxels[z : z + PIECE[0], y : y + PIECE[1], x : x + PIECE[2]])
+    # A fit on a piece proves nothing about speed and may not even be possible.
+    peer.decode(peer.encode(piece), piece.shape, piece.dtype)
 
 
 def measure(
