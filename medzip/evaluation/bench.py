@@ -73,8 +73,8 @@ def _timed(work: Callable[[], Any], repeat: int = 1) -> tuple[Any, int]:
     return result, least
 
 
-PIECE = (4, 64, 64)
-"""What codecs are warmed up on, voxels."""
+PIECE = (8, 64, 64)
+"""What codecs are warmed up on, voxels: enough for models to be fitted and stored."""
 
 
 def _warm_up(peer: Peer, voxels: NDArray[Any]) -> None:
