@@ -22,9 +22,12 @@ __all__ = [
     "SIGN",
     "adapt",
     "decode_bit",
+    "decode_miss",
     "decode_step",
     "encode_bit",
+    "encode_miss",
     "encode_step",
+    "find",
     "fresh_bits",
     "guess_logits",
 ]
@@ -74,7 +77,7 @@ def decode_bit(state, words, position, one):
 
 
 @numba.njit(cache=True, nogil=True)
-def _encode_miss(state, words, position, bits, value, reference, count):
+def encode_miss(state, words, position, bits, value, reference, count):
     """A value other than the reference."""
     below = value < reference
     if reference > 0 and reference < count - 1:
@@ -94,7 +97,8 @@ def _encode_miss(state, words, position, bits, value, reference, count):
 
 
 @numba.njit(cache=True, nogil=True)
-def _decode_miss(state, words, position, bits, reference, count):
+def decode_miss(state, words, position, bits, reference, count):
+    """The inverse of `encode_miss`: new position and value, -1 where no encoder wrote this."""
     below = 1 if reference > 0 else 0
     if reference > 0 and reference < count - 1:
         position, below = decode_bit(state, words, position, bits[SIGN])
@@ -157,7 +161,7 @@ def _interval(value, c, count, centre, weight, slope, intercept, table):
 
 
 @numba.njit(cache=True, nogil=True)
-def _find(target, c, count, centre, weight, slope, intercept, table, logits):
+def find(target, c, count, centre, weight, slope, intercept, table, logits):
     """The value v with C(v) <= target < C(v + 1), and both counts: the inverse of `_interval`.
 
     Guesses are made in floating point: first where one logistic with the mixture's mean density
@@ -210,7 +214,7 @@ def _find(target, c, count, centre, weight, slope, intercept, table, logits):
 
 
 def guess_logits() -> np.ndarray:
-    """log(p / (1 - p)) * 2^32 at the middle of 1024 equal bins of p; float64, for `_find`."""
+    """log(p / (1 - p)) * 2^32 at the middle of 1024 equal bins of p; float64, for `find`."""
     p = (np.arange(1024) + 0.5) / 1024
     return np.log(p / (1 - p)) * 2.0**32
 
@@ -275,7 +279,7 @@ def encode_step(
                 position = encode_bit(state[b], words[b], position, bits[b, context], same)
                 bits[b, context] = adapt(bits[b, context], same)
                 if not same:
-                    position = _encode_miss(
+                    position = encode_miss(
                         state[b], words[b], position, bits[b], value, reference, limit
                     )
             else:
@@ -335,14 +339,14 @@ def decode_step(
                     position, same = decode_bit(state[b], words[b], position, bits[b, context])
                     bits[b, context] = adapt(bits[b, context], same)
                     if not same:
-                        position, value = _decode_miss(
+                        position, value = decode_miss(
                             state[b], words[b], position, bits[b], reference, limit
                         )
             else:
                 target = quantile(state[b])
                 if target >= _FULL:
                     return False
-                value, left, right = _find(
+                value, left, right = find(
                     target, c0 + i, limit, centre, weight, slope, intercept, table, logits
                 )
                 position = consume(state[b], words[b], position, left, right - left)

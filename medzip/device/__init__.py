@@ -1,6 +1,6 @@
 """The codec with a GPU: the words of `medzip.codec`, bit for bit, many slabs at once.
 
-`slabs` codes whole slabs (`parts`: all but their words), `engine` their words. On the device,
+`slabs` codes whole slabs (over `medzip.codec.parts`), `engine` their words. On the device,
 `group` steps slabs together: `walk` (inputs, over `scales` and `rings`, which `wave` lays out),
 `mixture` (distributions, over `products`), `stepping` (CUDA graphs). On the host, `words`. `check`
 holds device and CPU together: `python -m medzip.device.check`.

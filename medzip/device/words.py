@@ -12,7 +12,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from medzip.codec.coder import _decode_miss, _encode_miss, _find, adapt, decode_bit, encode_bit
+from medzip.codec.coder import adapt, decode_bit, decode_miss, encode_bit, encode_miss, find
 from medzip.codec.rangecoder import consume, encode, quantile
 from medzip.codec.tables import PRECISION
 
@@ -80,7 +80,7 @@ def encode_lanes(pairs, b, t0, steps, shape, wz, wy, limit, state, bits, words, 
                 position = encode_bit(state, words, position, bits[context], same)
                 bits[context] = adapt(bits[context], same)
                 if not same:
-                    position = _encode_miss(state, words, position, bits, count, reference, limit)
+                    position = encode_miss(state, words, position, bits, count, reference, limit)
     return position
 
 
@@ -155,7 +155,7 @@ def decode_lanes(
                         position, same = decode_bit(state[b], words[b], position, bits[b, context])
                         bits[b, context] = adapt(bits[b, context], same)
                         if not same:
-                            position, value = _decode_miss(
+                            position, value = decode_miss(
                                 state[b], words[b], position, bits[b], reference, limit
                             )
                 else:
@@ -174,7 +174,7 @@ def decode_lanes(
                         slope[k, 0] = (unit * inverse) >> 8
                         mean = np.int64(parameters[5 + k, b, z, i])
                         intercept[k, 0] = (start - (mean << 4)) * inverse
-                    value, left, right = _find(
+                    value, left, right = find(
                         target, 0, limit, centre, weight, slope, intercept, table, logits
                     )
                     position = consume(state[b], words[b], position, left, right - left)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import TYPE_CHECKING, Any
 
+from medzip.archive.pool import cores
 from medzip.evaluation.bench import codec_info
 from medzip.evaluation.peers import select
 from medzip.evaluation.scaling import measure_scaling, worker_counts
@@ -73,7 +73,7 @@ def add_scaling(
     if first is None:
         return results
     slab, voxels = first
-    has = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    has = cores()
     counts = worker_counts(min(most or has, has))
     results = _with_codecs(results, names)
     found = []

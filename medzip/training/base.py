@@ -19,7 +19,6 @@ import torch
 
 from medzip.codec.features import EXTRAS
 from medzip.codec.network import Architecture, Network
-from medzip.codec.packing import choose_packing, histogram, pack
 from medzip.training.linear import Window, solve_linear
 from medzip.training.optimise import Recipe, mean_bits, optimise
 from medzip.training.qat import MixtureNet
@@ -118,7 +117,7 @@ def train_base(
     parts: list[Samples] = []
     windows: list[Window] = []
     for number, (name, voxels) in enumerate(volumes):
-        window = _packed(voxels)
+        window = Window.of(voxels)
         windows.append(_central(window))
         samples = _draw(window, architecture, run, number)
         if len(samples) < 1000:
@@ -141,13 +140,6 @@ def train_base(
     check.load(network)
     bits = {name: mean_bits(check, samples.to(run.device)) for name, samples in held.items()}
     return Trained(network, bits, len(everything), time.perf_counter() - began)
-
-
-def _packed(voxels: np.ndarray) -> Window:
-    low, counts = histogram(voxels)
-    packing = choose_packing(voxels.dtype.name, low, counts)
-    values = pack(voxels, packing)
-    return Window(values, int(values[0, 0, 0]), packing.count)
 
 
 def _central(window: Window, slices: int = 4) -> Window:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from medzip.codec.model import Model, shipped_model
-from medzip.codec.packing import check_voxels, choose_packing, histogram, pack
+from medzip.codec.packing import check_voxels
 from medzip.codec.profile import Profile, profile_named
 from medzip.training.linear import Window, solve_linear, straight_bits
 from medzip.training.optimise import Recipe, mean_bits, optimise
@@ -61,14 +61,10 @@ def read_windows(volume: Volume) -> list[Window]:
     slices = int(volume.shape[0])
     span = min(slices, WINDOW_SLICES)
     starts = np.unique(np.linspace(0, slices - span, min(WINDOWS, -(-slices // span))).astype(int))
-    out = []
-    for start in starts:
-        window = np.ascontiguousarray(np.asarray(volume[int(start) : int(start) + span]))
-        low, counts = histogram(window)
-        packing = choose_packing(window.dtype.name, low, counts)
-        values = pack(window, packing)
-        out.append(Window(values, int(values[0, 0, 0]), packing.count))
-    return out
+    return [
+        Window.of(np.ascontiguousarray(np.asarray(volume[int(start) : int(start) + span])))
+        for start in starts
+    ]
 
 
 def draw_samples(
@@ -164,10 +160,8 @@ def straightened(windows: list[Window], start: Model, voxels: int, count: int, s
         dataclasses.replace(network, linear=solve_linear(windows, neighbourhood, count, seed)),
         start.base_digest,
     )
-    before, after = (
-        straight_bits(windows, neighbourhood, model.network.linear, count // 4, seed + 1)
-        for model in (start, solved)
-    )
+    candidates = (start.network.linear, solved.network.linear)
+    before, after = straight_bits(windows, neighbourhood, candidates, count // 4, seed + 1)
     saved = (before - after) * (1 - RECOVERED) * voxels / 8
     return solved if saved > len(solved.to_bytes()) - len(start.to_bytes()) else start
 

@@ -15,8 +15,11 @@ import numpy as np
 from medzip.codec.adaptive import LINEAR_BITS
 from medzip.codec.features import FLAT_COUNT, REFERENCE_COUNT
 from medzip.codec.network import LINEAR_SUM
+from medzip.codec.packing import choose_packing, histogram, pack
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from medzip.codec.neighbourhood import Neighbourhood
 
 __all__ = ["Window", "pad", "solve_linear", "straight_bits"]
@@ -43,6 +46,14 @@ class Window:
     values: np.ndarray
     origin: int
     count: int
+
+    @classmethod
+    def of(cls, voxels: np.ndarray) -> Window:
+        """Voxels (z, y, x) of a volume, packed as a slab of their own."""
+        low, counts = histogram(voxels)
+        packing = choose_packing(voxels.dtype.name, low, counts)
+        values = pack(voxels, packing)
+        return cls(values, int(values[0, 0, 0]), packing.count)
 
 
 def pad(values: np.ndarray, origin: int, reach: int) -> np.ndarray:
@@ -112,15 +123,19 @@ def solve_linear(
 
 
 def straight_bits(
-    windows: list[Window], neighbourhood: Neighbourhood, weights: np.ndarray, count: int, seed: int
-) -> float:
-    """Mean log2 of the straight prediction's errors on a sample: bits a voxel, up to a constant."""
+    windows: list[Window],
+    neighbourhood: Neighbourhood,
+    candidates: Sequence[np.ndarray],
+    count: int,
+    seed: int,
+) -> list[float]:
+    """Mean log2 of each candidate's errors on one sample: bits a voxel, up to a constant."""
     kind = neighbourhood.depth
     sides, targets = _equations(windows, neighbourhood, kind, count, seed)
     if not len(targets):
-        return 0.0
-    errors = np.abs(targets - sides @ (weights[kind] / 2.0**LINEAR_BITS))
-    return float(np.log2(errors + FLOOR).mean())
+        return [0.0 for _ in candidates]
+    errors = (np.abs(targets - sides @ (each[kind] / 2.0**LINEAR_BITS)) for each in candidates)
+    return [float(np.log2(error + FLOOR).mean()) for error in errors]
 
 
 def _equations(

@@ -8,7 +8,6 @@ import torch
 
 from medzip.codec import Model, base_model, decode_slab, encode_slab
 from medzip.codec.network import LINEAR_SUM, Architecture
-from medzip.codec.packing import choose_packing, histogram, pack
 from medzip.training import fit_model
 from medzip.training.base import BaseRun, train_base
 from medzip.training.fit import draw_samples, read_windows
@@ -36,14 +35,8 @@ def small_net(seed: int = 0) -> MixtureNet:
     return MixtureNet(FORM)
 
 
-def window_of(voxels: np.ndarray) -> Window:
-    packing = choose_packing("uint16", *histogram(voxels))
-    values = pack(voxels, packing)
-    return Window(values, int(values[0, 0, 0]), packing.count)
-
-
 def all_samples(voxels: np.ndarray, net: MixtureNet) -> Samples:
-    window = window_of(voxels)
+    window = Window.of(voxels)
     return sample_window(window, net.integers(), np.ones(voxels.shape, dtype=bool))
 
 
@@ -130,7 +123,7 @@ def test_any_volume_has_a_straight_prediction(style: str) -> None:
         "constant": lambda: np.full(shape, 3),
         "copies": lambda: np.repeat(generator.integers(0, 99, (1, *shape[1:])), shape[0], 0),
     }[style]()
-    weights = solve_linear([window_of(voxels.astype(np.uint16))], FORM.neighbourhood, 5_000)
+    weights = solve_linear([Window.of(voxels.astype(np.uint16))], FORM.neighbourhood, 5_000)
     assert np.abs(weights.astype(np.int64)).sum(axis=1).max() <= LINEAR_SUM
     assert not weights[0, FORM.neighbourhood.usable(0) :].any()
 
@@ -146,7 +139,7 @@ def test_straight_predictions_are_solved() -> None:
     Its weights sum to 1, as those of every straight prediction do: it follows any level.
     """
     voxels = textured((8, 64, 64), filter_=(1.6, -0.6))
-    windows = [window_of(voxels)]
+    windows = [Window.of(voxels)]
     weights = solve_linear(windows, FORM.neighbourhood, 20_000)
     at = {offset: k for k, offset in enumerate(FORM.neighbourhood.offsets)}
     for kind in (0, 1):
@@ -157,7 +150,7 @@ def test_straight_predictions_are_solved() -> None:
         assert found[at[0, 0, -2]] == pytest.approx(-0.6, abs=0.1)
         assert np.abs(np.delete(found, [at[0, 0, -1], at[0, 0, -2]])).max() < 0.1
     nothing = np.zeros_like(weights)
-    bits = [straight_bits(windows, FORM.neighbourhood, w, 5000, 1) for w in (weights, nothing)]
+    bits = straight_bits(windows, FORM.neighbourhood, (weights, nothing), 5000, 1)
     assert bits[0] < bits[1] - 0.5
     solved = fit_model(voxels, "fast")
     base = base_model("fast")
