@@ -21,8 +21,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from medzip import archive as archives
-from medzip.archive.pool import cores
 from medzip.archive.records import Event, Failure, SeriesRecord, to_json
+from medzip.cores import cores
 from medzip.errors import MedZipError
 from medzip.evaluation.cli import bench
 from medzip.train import train

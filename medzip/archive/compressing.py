@@ -17,13 +17,14 @@ from medzip.archive.committing import already_proven, commit, discard, publish
 from medzip.archive.encoding import encode, fit
 from medzip.archive.failures import failed_record, failure_of
 from medzip.archive.layout import archive_lock
-from medzip.archive.pool import cores, new_pool
+from medzip.archive.pool import new_pool
 from medzip.archive.proving import prove
 from medzip.archive.records import Event, Failure, Staged, Summary, Verdict
 from medzip.archive.scanning import scan
 from medzip.archive.sealing import seal
 from medzip.archive.staging import stage
 from medzip.codec import PROFILES
+from medzip.cores import cores
 from medzip.errors import (
     ArchiveError,
     CorruptStreamError,

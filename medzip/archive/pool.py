@@ -18,7 +18,7 @@ import zarr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["cores", "fan_out", "new_pool"]
+__all__ = ["fan_out", "new_pool"]
 
 Result = TypeVar("Result")
 
@@ -39,13 +39,6 @@ def _follow_parent() -> None:
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])
         os._exit(1)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def new_pool(workers: int) -> ProcessPoolExecutor:

@@ -12,6 +12,7 @@ from medzip.codec.model import Model
 from medzip.codec.packing import DTYPES
 from medzip.codec.parts import FORMAT_VERSION, check_slab
 from medzip.codec.slab import decode_slab, encode_slab
+from medzip.cores import on_threads
 from medzip.errors import CorruptStreamError
 
 if TYPE_CHECKING:
@@ -36,10 +37,14 @@ def encode_stream(
     volume, model, depth
         Voxels (z, y, x), their predictor, slices a slab.
     encoder
-        Codes all slabs at once, `medzip.device.encode_slabs` say; one after the other if absent.
+        Codes all slabs at once, `medzip.device.encode_slabs` say; without it each is coded on its
+        own, on as many threads as torch has.
     """
     parts = [np.ascontiguousarray(volume[z : z + depth]) for z in range(0, len(volume), depth)]
-    slabs = encoder(parts, model) if encoder else [encode_slab(part, model) for part in parts]
+    if encoder is None:
+        slabs = on_threads(lambda part: encode_slab(part, model), parts)
+    else:
+        slabs = encoder(parts, model)
     stored = model.to_bytes()
     head = _HEADER.pack(
         MAGIC,
@@ -108,12 +113,13 @@ def decode_stream(data: bytes, decoder: Decoder | None = None) -> np.ndarray:
     """Bytes back to the volume: the inverse of `encode_stream`, `decoder` that of its encoder."""
     shape, depth, dtype, model, slabs = read_stream(bytes(data))
     if decoder is None:
-        return np.concatenate(
-            [
-                decode_slab(slab, model, (min(depth, shape[0] - z), *shape[1:]), dtype)
-                for slab, z in zip(slabs, range(0, shape[0], depth), strict=True)
-            ]
-        )
+
+        def decode(at: tuple[bytes, int]) -> np.ndarray:
+            slab, z = at
+            return decode_slab(slab, model, (min(depth, shape[0] - z), *shape[1:]), dtype)
+
+        places = range(0, shape[0], depth)
+        return np.concatenate(on_threads(decode, list(zip(slabs, places, strict=True))))
     for slab, z in zip(slabs, range(0, shape[0], depth), strict=True):
         check_slab(slab, (min(depth, shape[0] - z), *shape[1:]), dtype)
     return np.concatenate(decoder(slabs, model))

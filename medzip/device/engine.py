@@ -13,7 +13,6 @@ distributions are made while the other's values are decoded.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,6 +22,7 @@ import numpy as np
 
 from medzip.codec import coder, rangecoder
 from medzip.codec.tables import logistic_table
+from medzip.cores import cores
 from medzip.device.group import CHUNK_BYTES, MOST_CHUNK, Group
 from medzip.device.stepping import device_named
 from medzip.device.walk import Walk
@@ -93,7 +93,7 @@ class DeviceEngine:
         groups = max(1, min(groups, slabs))
         wave = Walk.geometry(network, shape)
         self._layout = wave.layout
-        self._threads = max(1, threads or _cores())
+        self._threads = max(1, threads or cores())
         largest = -(-slabs // groups)
         chunk = max(1, min(MOST_CHUNK, CHUNK_BYTES // (8 * largest * wave.lanes)))
         self._chunk = 1 << (chunk.bit_length() - 1)
@@ -311,8 +311,3 @@ def _parts(slabs: int, threads: int) -> list[range]:
     count = min(slabs, threads)
     edges = [slabs * i // count for i in range(count + 1)]
     return [range(first, last) for first, last in pairwise(edges)]
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

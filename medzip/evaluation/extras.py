@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from medzip.archive.pool import cores
+from medzip.cores import cores
 from medzip.evaluation.bench import codec_info
 from medzip.evaluation.peers import select
 from medzip.evaluation.scaling import measure_scaling, worker_counts
