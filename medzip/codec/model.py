@@ -1,7 +1,8 @@
 """A model: a predictor with an identity, as bytes that travel with the voxels it codes.
 
-Three forms: a *base* model is shipped with the package and referred to by digest; a *fitted* model
-is the entropy-coded difference to its base; a *whole* model carries all of its weights.
+Three forms: a *base* model is shipped with the package, or lies in a folder of models
+(`medzip.codec.folders`), and is referred to by digest; a *fitted* model is the entropy-coded
+difference to its base; a *whole* model carries all of its weights.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from medzip.canonical import canonical_json
+from medzip.codec.folders import VARIABLE, folders_in_use
 from medzip.codec.integers import decode_integers, encode_integers
 from medzip.codec.network import Architecture, Layer, Network
 from medzip.codec.profile import PROFILES, profile_named
@@ -32,8 +34,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Model",
     "base_model",
+    "model_of",
     "network_digest",
+    "read_limited",
     "read_network",
+    "reference_of",
+    "shipped_digests",
     "shipped_model",
     "shipped_models",
     "write_network",
@@ -42,6 +48,9 @@ __all__ = [
 MAGIC = b"MZM\0"
 BASE, FITTED, WHOLE = range(3)
 _MOST_CONFIG = 1 << 16
+_MOST_WEIGHTS = 1 << 24
+_MOST_TENSORS = 4 * _MOST_WEIGHTS + (1 << 16)
+"""Bytes of `model.safetensors`: as many integers of 32 bits, and their names."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class Model:
     network
         Its weights.
     base_digest
-        Digest of the shipped model that it is or starts from (hexadecimal), None for a whole model.
+        Digest of the network that it is or starts from (hexadecimal), None for a whole model.
     is_base
         Whether it is that model unchanged.
     """
@@ -81,7 +90,10 @@ class Model:
         """What it is, for people."""
         if self.base_digest is None:
             return f"whole-{self.digest[:8]}"
-        base = next((n for n in shipped_models() if shipped_digest(n) == self.base_digest), "?")
+        base = next(
+            (name for name in shipped_models() if shipped_digest(name) == self.base_digest),
+            f"model-{self.base_digest[:8]}",
+        )
         return base if self.is_base else f"{base}-fitted-{self.digest[:8]}"
 
     @cached_property
@@ -89,7 +101,7 @@ class Model:
         if self.is_base and self.base_digest is not None:
             body = struct.pack("<B", BASE) + bytes.fromhex(self.base_digest)
         elif self.base_digest is not None:
-            base = shipped_network(self.base_digest)
+            base = known_network(self.base_digest)
             difference = [
                 mine.astype(np.int64) - theirs
                 for mine, theirs in zip(_arrays(self.network), _arrays(base), strict=True)
@@ -116,7 +128,8 @@ class Model:
         CorruptStreamError
             The bytes are damaged.
         ModelError
-            The base model is not in this package, or the weights cannot be proven exact.
+            The base model is neither in this package nor in a folder of models, or the weights
+            cannot be proven exact.
         """
         if len(data) < 9 or data[:4] != MAGIC:
             raise CorruptStreamError(
@@ -147,7 +160,7 @@ def _read_model(kind: int, body: bytes) -> Model:
     digest = body[:32].hex()
     if len(body) < 32 or (kind == BASE and len(body) > 32):
         raise ModelError(f"expected a digest of 32 bytes, got {len(body)}; restore it from a copy")
-    base = shipped_network(digest)
+    base = known_network(digest)
     if kind == BASE:
         return Model(base, digest, is_base=True)
     arrays = _arrays(base)
@@ -166,8 +179,22 @@ def base_model(profile: str) -> Model:
 
 def shipped_model(name: str) -> Model:
     """A model of this package by name."""
-    digest = shipped_digest(name)
-    return Model(shipped_network(digest), digest, is_base=True)
+    return model_of(shipped_digest(name))
+
+
+def model_of(digest: str) -> Model:
+    """The unchanged model of a network of this package or of a folder of models, by digest."""
+    return Model(known_network(digest), digest, is_base=True)
+
+
+def reference_of(data: bytes) -> str | None:
+    """Digest of the network that the bytes of a model refer to; None where they carry their own.
+
+    Nothing is looked up, so that whoever copies a model can copy what it needs too.
+    """
+    if len(data) < 37 or data[:4] != MAGIC or data[4] not in (BASE, FITTED):
+        return None
+    return data[5:37].hex()
 
 
 def shipped_models() -> tuple[str, ...]:
@@ -183,18 +210,30 @@ def shipped_digest(name: str) -> str:
 
 
 @cache
-def shipped_network(digest: str) -> Network:
-    """The shipped network of a digest, or ModelError.
+def shipped_digests() -> dict[str, str]:
+    """Names of the folders of medzip/models by digest.
 
-    Any folder in medzip/models counts, also those of bases that no profile starts from any more:
-    what an archive refers to stays in the package.
+    Any folder counts, also those of bases that no profile starts from any more: what an archive
+    refers to stays in the package.
     """
-    for folder in sorted(_models().iterdir(), key=lambda folder: folder.name):
-        if folder.is_dir() and shipped_digest(folder.name) == digest:
-            return _load_shipped(folder.name)
+    names = sorted(folder.name for folder in _models().iterdir() if folder.is_dir())
+    return {shipped_digest(name): name for name in names}
+
+
+@cache
+def known_network(digest: str) -> Network:
+    """The network of a digest, from the package or from a folder of models, or ModelError."""
+    if digest in shipped_digests():
+        return _load_shipped(shipped_digests()[digest])
+    for folder in folders_in_use():
+        if (folder / digest).is_dir():
+            network = read_network(folder / digest)
+            if network_digest(network) == digest:
+                return network
     raise ModelError(
-        f"expected a model of this package, got a reference to {digest[:16]}; "
-        "install the MedZip version that wrote the archive"
+        f"expected a model of this package or of {VARIABLE}, got a reference to {digest[:16]}; "
+        f"name the folder that holds it in {VARIABLE} (an archive's is ARCHIVE/models), or install "
+        "the MedZip version that wrote it"
     )
 
 
@@ -236,23 +275,63 @@ def read_network(folder: Traversable) -> Network:
         The directory is incomplete, or its digest does not match its content.
     """
     try:
-        config = json.loads((folder / "config.json").read_bytes())
-        tensors = load_tensors((folder / "model.safetensors").read_bytes())
+        config = json.loads(read_limited(folder / "config.json", _MOST_CONFIG))
         expected = config.pop("digest")
+        architecture = _architecture(config)
+        shapes = _shapes(architecture)
+        tensors = load_tensors(read_limited(folder / "model.safetensors", _MOST_TENSORS))
         arrays = [tensors[key] for key in sorted(tensors)]
-        network = _network(_architecture(config), arrays)
+        if [a.shape for a in arrays] != shapes or any(a.dtype != np.int32 for a in arrays):
+            raise ModelError(
+                f"expected integers of the shapes {shapes} in {folder}, got "
+                f"{[a.shape for a in arrays]}; the model is damaged: copy it anew"
+            )
+        network = _network(architecture, arrays)
     except ModelError:
         raise
     except Exception as error:
         raise ModelError(
-            f"expected a model in {folder}, got {type(error).__name__}: {error}; reinstall MedZip"
+            f"expected a model in {folder}, got {type(error).__name__}: {error}; reinstall MedZip, "
+            "or copy the model anew"
         ) from error
     if network_digest(network) != expected:
         raise ModelError(
             f"expected the model in {folder} to have digest {expected[:16]}, got "
-            f"{network_digest(network)[:16]}; reinstall MedZip"
+            f"{network_digest(network)[:16]}; reinstall MedZip, or copy the model anew"
         )
     return network
+
+
+def read_limited(file: Traversable, limit: int) -> bytes:
+    """Bytes of a file of a model, or ModelError where there are more than a model may have.
+
+    No more than the limit is ever read: the folder may be anybody's.
+    """
+    with file.open("rb") as source:
+        data = source.read(limit + 1)
+    if len(data) > limit:
+        raise ModelError(f"expected at most {limit} bytes in {file}, got more; the model is unsafe")
+    return bytes(data)
+
+
+def _shapes(architecture: Architecture) -> list[tuple[int, ...]]:
+    """Shapes of all arrays of a network, in the order of the format.
+
+    Raises
+    ------
+    ModelError
+        More weights than a model may have.
+    """
+    sizes = (architecture.inputs, *architecture.hidden, 9)
+    shapes: list[tuple[int, ...]] = []
+    for fan_in, fan_out in pairwise(sizes):
+        shapes += [(fan_out, fan_in), (fan_out,), (fan_out,)]
+    neighbourhood = architecture.neighbourhood
+    shapes.append((neighbourhood.depth + 1, len(neighbourhood)))
+    count = sum(int(np.prod(shape)) for shape in shapes)
+    if count > _MOST_WEIGHTS:
+        raise ModelError(f"expected at most 2^24 weights, got {count}; refused")
+    return shapes
 
 
 def _architecture(config: dict[str, Any]) -> Architecture:
@@ -311,15 +390,8 @@ def _read_whole(body: bytes) -> Network:
             f"expected a configuration below 64 kB, got {length}; the model is damaged"
         )
     architecture = _architecture(json.loads(body[4 : 4 + length]))
-    sizes = (architecture.inputs, *architecture.hidden, 9)
-    shapes: list[tuple[int, ...]] = []
-    for fan_in, fan_out in pairwise(sizes):
-        shapes += [(fan_out, fan_in), (fan_out,), (fan_out,)]
-    neighbourhood = architecture.neighbourhood
-    shapes.append((neighbourhood.depth + 1, len(neighbourhood)))
+    shapes = _shapes(architecture)
     counts = [int(np.prod(shape)) for shape in shapes]
-    if sum(counts) > 1 << 24:
-        raise ModelError(f"expected at most 2^24 weights, got {sum(counts)}; refused")
     arrays = decode_integers(body[4 + length :], counts)
     return _network(
         architecture, [a.reshape(shape) for a, shape in zip(arrays, shapes, strict=True)]
