@@ -2,19 +2,21 @@
 
 Three forms: a *base* model is shipped with the package, or lies in a folder of models
 (`medzip.codec.folders`), and is referred to by digest; a *fitted* model is the entropy-coded
-difference to its base; a *whole* model carries all of its weights.
+difference to its base; a *whole* model carries all of its weights. A fourth, the predictors of the
+papers, is `medzip.codec.sequence.SequenceModel`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 from dataclasses import asdict, dataclass, fields
 from functools import cache, cached_property
 from importlib import resources
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import google_crc32c
 import numpy as np
@@ -22,10 +24,13 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from medzip.canonical import canonical_json
+from medzip.codec.engine import Engine
 from medzip.codec.folders import VARIABLE, folders_in_use
 from medzip.codec.integers import decode_integers, encode_integers
+from medzip.codec.layout import Layout
 from medzip.codec.network import Architecture, Layer, Network
 from medzip.codec.profile import PROFILES, profile_named
+from medzip.codec.schedule import wavefront
 from medzip.errors import CorruptStreamError, MedZipError, ModelError
 
 if TYPE_CHECKING:
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Model",
+    "SlabEngine",
     "base_model",
     "model_of",
     "network_digest",
@@ -46,11 +52,26 @@ __all__ = [
 ]
 
 MAGIC = b"MZM\0"
-BASE, FITTED, WHOLE = range(3)
+BASE, FITTED, WHOLE, SEQUENCE = range(4)
 _MOST_CONFIG = 1 << 16
 _MOST_WEIGHTS = 1 << 24
 _MOST_TENSORS = 4 * _MOST_WEIGHTS + (1 << 16)
 """Bytes of `model.safetensors`: as many integers of 32 bits, and their names."""
+
+
+class SlabEngine(Protocol):
+    """What a model codes slabs of one shape with; `medzip.codec.engine.Engine` documents it."""
+
+    def encode(
+        self, values: list[np.ndarray], origins: list[int], counts: list[int]
+    ) -> list[bytes]:
+        """Packed slabs to words."""
+
+    def decode(self, data: list[bytes], origins: list[int], counts: list[int]) -> list[np.ndarray]:
+        """Words to packed slabs."""
+
+    def predict(self, values: np.ndarray, origin: int) -> np.ndarray:
+        """Each voxel's prediction, rounded."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +140,16 @@ class Model:
         """The model as it is stored: 41 bytes for a base model, about 8 kB for a fitted one."""
         return self._bytes
 
+    def engine(self, shape: tuple[int, int, int]) -> SlabEngine:
+        """What codes slabs of a shape with it."""
+        return Engine(self.network, shape)
+
+    def store_bytes(self, shape: tuple[int, int, int]) -> int:
+        """What the engine's store of a slab of this shape takes."""
+        neighbourhood = self.network.architecture.neighbourhood
+        layout = Layout.of(shape, neighbourhood, wavefront(neighbourhood))
+        return 2 * math.prod(layout.store_shape)
+
     @staticmethod
     def from_bytes(data: bytes) -> Model:
         """The inverse of `to_bytes`.
@@ -155,8 +186,12 @@ def _read_model(kind: int, body: bytes) -> Model:
     """Content of a model by its kind."""
     if kind == WHOLE:
         return Model(_read_whole(body), None)
+    if kind == SEQUENCE:
+        from medzip.codec.sequence.model import read_sequence_body  # it is made of a Model
+
+        return read_sequence_body(body)
     if kind not in (BASE, FITTED):
-        raise ModelError(f"expected model kind 0, 1 or 2, got {kind}; use a newer MedZip")
+        raise ModelError(f"expected model kind 0 to 3, got {kind}; use a newer MedZip")
     digest = body[:32].hex()
     if len(body) < 32 or (kind == BASE and len(body) > 32):
         raise ModelError(f"expected a digest of 32 bytes, got {len(body)}; restore it from a copy")

@@ -8,7 +8,6 @@ The sides are apart, so that many slabs can be between them at once (`medzip.dev
 
 from __future__ import annotations
 
-import math
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +16,6 @@ import google_crc32c
 import numpy as np
 
 from medzip.codec.integers import decode_integers, encode_integers
-from medzip.codec.layout import Layout
 from medzip.codec.packing import (
     DTYPES,
     Packing,
@@ -27,7 +25,6 @@ from medzip.codec.packing import (
     pack,
     unpack,
 )
-from medzip.codec.schedule import wavefront
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
 
 if TYPE_CHECKING:
@@ -54,7 +51,7 @@ _CRC = struct.Struct("<I")
 MOST_VOXELS = 1 << 27
 """Voxels a slab at most, so that a few bytes cannot ask for all memory."""
 STORE_BYTES = 1 << 30
-"""A slab whose skewed store would be larger is stored as it is: slices far higher than wide."""
+"""A slab whose store would be larger is stored as it is: slices far higher than wide, say."""
 
 
 @dataclass(frozen=True)
@@ -340,12 +337,5 @@ def open_slab(data: bytes, model: Model) -> Opened:
 
 def _is_coded(shape: tuple[int, ...], model: Model) -> bool:
     """Whether slabs of a shape are coded at all."""
-    return shape[0] > 0 and _store_bytes(model, shape) <= STORE_BYTES
-
-
-def _store_bytes(model: Model, shape: tuple[int, ...]) -> int:
-    """What the engine's store of a slab of this shape takes."""
     depth, height, width = map(int, shape)
-    neighbourhood = model.network.architecture.neighbourhood
-    layout = Layout.of((depth, height, width), neighbourhood, wavefront(neighbourhood))
-    return 2 * math.prod(layout.store_shape)
+    return depth > 0 and model.store_bytes((depth, height, width)) <= STORE_BYTES

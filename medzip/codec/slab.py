@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medzip.codec.engine import Engine
 from medzip.codec.packing import choose_packing, histogram, pack
 from medzip.codec.parts import (
     FORMAT_VERSION,
@@ -24,7 +23,7 @@ from medzip.codec.parts import (
 )
 
 if TYPE_CHECKING:
-    from medzip.codec.model import Model
+    from medzip.codec.model import Model, SlabEngine
 
 __all__ = [
     "FORMAT_VERSION",
@@ -100,14 +99,16 @@ def residual_slab(voxels: np.ndarray, model: Model) -> np.ndarray:
     return np.asarray(values.astype(np.int32) - predicted)
 
 
-def _engine(model: Model, shape: tuple[int, ...]) -> Engine:
+def _engine(model: Model, shape: tuple[int, ...]) -> SlabEngine:
     """An engine of this thread: engines hold buffers, so threads do not share them."""
-    kept: OrderedDict[tuple[str, tuple[int, ...]], Engine] | None = getattr(_local, "kept", None)
+    kept: OrderedDict[tuple[str, tuple[int, ...]], SlabEngine] | None = getattr(
+        _local, "kept", None
+    )
     if kept is None:
         kept = _local.kept = OrderedDict()
     key = (model.digest, shape)
     if key not in kept:
-        kept[key] = Engine(model.network, _triple(shape))
+        kept[key] = model.engine(_triple(shape))
         while len(kept) > _ENGINES_KEPT:
             kept.popitem(last=False)
     kept.move_to_end(key)

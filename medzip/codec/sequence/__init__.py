@@ -1,0 +1,29 @@
+"""The papers' predictors in integers: a sequence of causal neighbours -> a prediction -> words.
+
+`shapes` (which neighbours, in which order) -> `gather` (their normalised values) -> `lstm`, `mlp`
+(plain NumPy definitions over `gates`) -> `backends` (intervals) -> `model` (kind 3, over
+`weights`).
+"""
+
+from medzip.codec.compiled import compiled_by_source
+
+with compiled_by_source():
+    from medzip.codec.sequence.lstm import IntegerLSTM
+    from medzip.codec.sequence.mlp import IntegerMLP
+    from medzip.codec.sequence.model import (
+        SequenceModel,
+        read_sequence_model,
+        write_sequence_model,
+    )
+    from medzip.codec.sequence.shapes import SHAPES, SequenceShape, shape_named
+
+__all__ = [
+    "SHAPES",
+    "IntegerLSTM",
+    "IntegerMLP",
+    "SequenceModel",
+    "SequenceShape",
+    "read_sequence_model",
+    "shape_named",
+    "write_sequence_model",
+]
