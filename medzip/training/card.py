@@ -11,10 +11,10 @@ __all__ = ["model_card"]
 
 _TEXT = """\
 ---
-license: apache-2.0
+license: {licence}
 tags: [lossless-compression, ct, mr, integer-network]
 ---
-# MedZip base model, form "{form}"
+# MedZip {kind} model, form "{form}"
 
 A small integer network that predicts the distribution of a voxel of a CT or MR volume from its causal
 3D neighbourhood ({neighbours} voxels, hidden layers {hidden}). It is part of the MedZip codec: streams
@@ -28,9 +28,8 @@ arithmetic.
 - **Training** {voxels:,} voxels of {volumes} volumes, {steps:,} steps of {batch:,} voxels, peak rate
   {rate}, seed {seed}{start}; {seconds:,} s on {threads} thread(s) of {machine} ({device}), torch
   {torch}. Each volume gave at most {per_volume:,} voxels, half of them from mirror images.
-- **Reproduce** `medzip train CORPUS FOLDER --form {form} --steps {steps} --rate {rate} --seed {seed}`
-- **Weights' licence** Apache-2.0, as the package. Licences of the data allow this use; they are listed
-  below with the origin of each volume.
+- **Reproduce** {reproduce}
+- **Weights' licence** {weights}
 
 Bits per voxel outside of flat contexts, on held-out voxels of the training volumes (one in fifty; these
 are not figures on unseen scanners, which benchmarks/ has):
@@ -38,6 +37,19 @@ are not figures on unseen scanners, which benchmarks/ has):
 | volume | bits | modality | scanner | origin | licence |
 |---|---|---|---|---|---|
 """
+
+_BASE_LICENCE = """\
+Apache-2.0, as the package. Licences of the data allow this use; they are listed
+  below with the origin of each volume."""
+_COHORT_LICENCE = """\
+Whoever trained it decides, by the licences of the data, which are listed below
+  where they are known."""
+_BASE_COMMAND = (
+    "`medzip train CORPUS FOLDER --form {form} --steps {steps} --rate {rate} --seed {seed}`"
+)
+_COHORT_COMMAND = """\
+`medzip train STORE FOLDER --steps {steps} --batch {batch} --rate {rate} --seed {seed}`
+  on the sample store `{store}`"""
 
 
 def model_card(about: Mapping[str, Any], digest: str, neighbours: int, hidden: str) -> str:
@@ -54,8 +66,16 @@ def model_card(about: Mapping[str, Any], digest: str, neighbours: int, hidden: s
     hidden
         Its hidden layers, for people.
     """
+    cohort = "store" in about
     start = f", from model {about['start'][:16]}" if about.get("start") else ""
-    values = dict(about) | {"volumes": len(about["held_out_bits"]), "start": start}
+    values = dict(about) | {
+        "volumes": len(about["held_out_bits"]),
+        "start": start,
+        "licence": "other" if cohort else "apache-2.0",
+        "kind": "cohort" if cohort else "base",
+        "weights": _COHORT_LICENCE if cohort else _BASE_LICENCE,
+        "reproduce": (_COHORT_COMMAND if cohort else _BASE_COMMAND).format(**about),
+    }
     lines = [_TEXT.format(digest=digest, neighbours=neighbours, hidden=hidden, **values)]
     by_name = {volume["name"]: volume for volume in about["volumes"]}
     for name, bits in sorted(about["held_out_bits"].items()):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from medzip.training.sample import Samples
 
-__all__ = ["Recipe", "mean_bits", "optimise"]
+__all__ = ["Recipe", "Stepper", "mean_bits", "one_cycle", "optimise"]
 
 
 @dataclass(frozen=True)
@@ -81,44 +81,103 @@ def optimise(
     progress
         Called now and then with the step and the loss of its batch (bits a voxel).
     """
-    device = samples.q.device
+    stepper = Stepper(net, samples, recipe, penalty)
     generator = torch.Generator(device="cpu").manual_seed(recipe.seed)
-    rate = torch.tensor(recipe.rate, device=device)
-    optimiser = torch.optim.Adam(
-        net.parameters(),
-        lr=rate,
-        betas=(0.9, 0.99),
-        capturable=device.type == "cuda",
-        fused=True,
-    )
-    chosen = torch.zeros(recipe.batch, dtype=torch.int64, device=device)
-    loss = torch.zeros((), device=device)
-
-    def step() -> None:
-        optimiser.zero_grad(set_to_none=False)
-        value = bits(net(samples.q[chosen]), samples, chosen).mean()
-        total = value if penalty is None else value + penalty(net)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip, foreach=True)
-        optimiser.step()
-        loss.copy_(value.detach())
-
     order = torch.randperm(len(samples), generator=generator)
     at = 0
-    replay: Callable[[], None] = step
-    if device.type == "cuda":
-        replay = _captured(step, net, optimiser)
     for number in range(recipe.steps):
         if at + recipe.batch > len(order):
             order, at = torch.randperm(len(samples), generator=generator), 0
             if len(order) < recipe.batch:
                 order = order.repeat(-(-recipe.batch // len(order)))
-        chosen.copy_(order[at : at + recipe.batch])
+        stepper.step(number, order[at : at + recipe.batch])
         at += recipe.batch
-        rate.fill_(one_cycle(recipe, number))
-        replay()
         if progress is not None and (number % 50 == 49 or number + 1 == recipe.steps):
-            progress(number + 1, float(loss))
+            progress(number + 1, float(stepper.loss))
+
+
+class Stepper:
+    """Gradient steps one at a time, with a state that can be saved and taken up again.
+
+    Parameters
+    ----------
+    net, samples, recipe, penalty
+        As `optimise` has them. Batches are rows of these very tensors: their content may change
+        between steps, their place may not.
+
+    Attributes
+    ----------
+    loss
+        Of the last batch, bits a voxel.
+    total
+        Sum of the losses since it was last set to zero.
+    """
+
+    def __init__(
+        self,
+        net: MixtureNet,
+        samples: Samples,
+        recipe: Recipe,
+        penalty: Callable[[MixtureNet], torch.Tensor] | None = None,
+    ) -> None:
+        device = samples.q.device
+        self._net = net
+        self._recipe = recipe
+        self._rate = torch.tensor(recipe.rate, device=device)
+        self._optimiser = torch.optim.Adam(
+            net.parameters(),
+            lr=self._rate,
+            betas=(0.9, 0.99),
+            capturable=device.type == "cuda",
+            fused=True,
+        )
+        self._chosen = torch.zeros(recipe.batch, dtype=torch.int64, device=device)
+        self.loss = torch.zeros((), device=device)
+        self.total = torch.zeros((), dtype=torch.float64, device=device)
+
+        def step() -> None:
+            self._optimiser.zero_grad(set_to_none=False)
+            value = bits(net(samples.q[self._chosen]), samples, self._chosen).mean()
+            loss = value if penalty is None else value + penalty(net)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip, foreach=True)
+            self._optimiser.step()
+            self.loss.copy_(value.detach())
+
+        self._replay: Callable[[], None] = step
+        if device.type == "cuda":
+            self._replay = _captured(step, net, self._optimiser)
+
+    def step(self, number: int, chosen: torch.Tensor) -> None:
+        """Step `number` of the recipe, on the chosen rows, int64 (batch,)."""
+        self._chosen.copy_(chosen)
+        self._rate.fill_(one_cycle(self._recipe, number))
+        self._replay()
+        self.total += self.loss
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Weights, moments and sums, all that the next step depends on; on the CPU."""
+        out = {"total": self.total, "loss": self.loss}
+        for number, parameter in enumerate(self._net.parameters()):
+            out[f"{number:02d}.weight"] = parameter.detach()
+            for name, value in self._optimiser.state[parameter].items():
+                out[f"{number:02d}.{name}"] = value
+        return {name: value.cpu().clone() for name, value in out.items()}
+
+    @torch.no_grad()
+    def load_state(self, state: dict[str, torch.Tensor]) -> None:
+        """Take up a state: the inverse of `state`, into the same tensors where they exist."""
+        self.total.copy_(state["total"])
+        self.loss.copy_(state["loss"])
+        for number, parameter in enumerate(self._net.parameters()):
+            parameter.copy_(state[f"{number:02d}.weight"])
+            moments = self._optimiser.state[parameter]
+            for name in ("step", "exp_avg", "exp_avg_sq"):
+                saved = state[f"{number:02d}.{name}"]
+                if name in moments:
+                    moments[name].copy_(saved)
+                else:
+                    moments[name] = saved.clone().to(parameter.device)
 
 
 def _captured(

@@ -1,0 +1,347 @@
+"""Sample stores: what is drawn from a cohort, once, for any number of training runs.
+
+    STORE/store.json           the plan: form, seed, series with their quotas; canonical JSON
+    STORE/series/<key>/        a Zarr group a series: one array a column, rows in random order
+
+A group takes its name when it is complete, so a killed sampling goes on with the series that lack
+one. Rows are shuffled by the seed: any range of rows is a random sample of its series, and a run
+reads a store in portions without holding it. Groups hold voxels; guard a store as its images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import zarr
+
+from medzip.atomic import new_folder, write_atomic
+from medzip.canonical import canonical_json, digest_of
+from medzip.errors import SourceError
+from medzip.training.drawing import central_window, draw_series
+from medzip.training.forms import Form, form_from
+from medzip.training.linear import Window
+from medzip.training.sample import Samples
+from medzip.training.strata import SeriesAbout, quotas
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from medzip.training.fit import Volume
+
+__all__ = ["SampleStore", "SampledSeries"]
+
+STORE_FORMAT = 1
+CHUNK_ROWS = 1 << 14
+HELD_OUT = 50
+"""One row in so many is never learned from."""
+
+
+@dataclass(frozen=True)
+class SampledSeries:
+    """A series that has been sampled.
+
+    Attributes
+    ----------
+    about
+        The series.
+    rows
+        Samples of it.
+    eligible
+        Share of its voxels that a network codes, the others lie in flat contexts.
+    digest
+        SHA-256 over all columns, hexadecimal.
+    """
+
+    about: SeriesAbout
+    rows: int
+    eligible: float
+    digest: str
+
+    @property
+    def held(self) -> int:
+        """How many of its first rows are held out."""
+        return -(-self.rows // HELD_OUT)
+
+
+@dataclass(frozen=True)
+class SampleStore:
+    """A store and its plan; `plan` and `open` make one.
+
+    Attributes
+    ----------
+    folder
+        Where it lies.
+    form
+        What it holds of each voxel.
+    seed
+        Of every choice.
+    voxels
+        How many were asked for.
+    series
+        All that belong to it, by key.
+    quotas
+        How many to draw of each, by key.
+    """
+
+    folder: Path
+    form: Form
+    seed: int
+    voxels: int
+    series: tuple[SeriesAbout, ...]
+    quotas: dict[str, int]
+
+    @classmethod
+    def plan(
+        cls,
+        folder: str | os.PathLike[str],
+        form: Form,
+        series: Iterable[SeriesAbout],
+        voxels: int,
+        seed: int = 0,
+    ) -> SampleStore:
+        """Begin a store, or take one up that was begun with the same plan.
+
+        Raises
+        ------
+        SourceError
+            No series are given, two have one key, or the folder holds something else.
+        """
+        chosen = tuple(sorted(series, key=lambda one: one.key))
+        if not chosen or len({one.key for one in chosen}) != len(chosen) or voxels < 1:
+            raise SourceError(
+                f"expected different series and a number of voxels, got {len(chosen)} series with "
+                f"{len({one.key for one in chosen})} contents and {voxels} voxels; name a folder "
+                "with images and drop copies"
+            )
+        store = cls(Path(folder), form, seed, voxels, chosen, quotas(chosen, voxels))
+        target = store.folder / "store.json"
+        if target.exists():
+            if target.read_bytes() != store.described:
+                raise SourceError(
+                    f"{folder}: expected a store of the same form, series, size and seed, got "
+                    "another; name another folder, or remove it"
+                )
+            return store
+        if store.folder.exists() and any(store.folder.iterdir()):
+            raise SourceError(
+                f"{folder}: expected a sample store or no such folder, got one with other things "
+                "in it; name another folder"
+            )
+        store.folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(target, store.described)
+        return store
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> SampleStore:
+        """Open a complete store.
+
+        Raises
+        ------
+        SourceError
+            There is none, it is not complete, or it is of another version.
+        """
+        path = Path(folder)
+        try:
+            value = json.loads((path / "store.json").read_bytes())
+            if value["format"] != STORE_FORMAT:
+                raise SourceError(
+                    f"{folder}: expected a sample store of format {STORE_FORMAT}, got "
+                    f"{value['format']}; sample again"
+                )
+            series = tuple(SeriesAbout(**about) for about in value["series"])
+            store = cls(
+                path,
+                form_from(value["form"]),
+                value["seed"],
+                value["voxels"],
+                series,
+                value["quotas"],
+            )
+        except SourceError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SourceError(
+                f"{folder}: expected a sample store, got {type(error).__name__}; check the path, "
+                "or sample again"
+            ) from error
+        missing = store.missing()
+        if missing:
+            raise SourceError(
+                f"{folder}: expected a complete sample store, got one without {len(missing)} of "
+                f"{len(series)} series; run the sampling again, it goes on where it was"
+            )
+        return store
+
+    @cached_property
+    def described(self) -> bytes:
+        """`store.json`."""
+        return canonical_json(
+            {
+                "format": STORE_FORMAT,
+                "form": self.form.describe(),
+                "seed": self.seed,
+                "voxels": self.voxels,
+                "series": [asdict(one) for one in self.series],
+                "quotas": self.quotas,
+            }
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the plan and of every sample: two stores of one digest train the same model."""
+        return digest_of(
+            [hashlib.sha256(self.described).hexdigest(), [one.digest for one in self.sampled]]
+        )
+
+    @cached_property
+    def sampled(self) -> tuple[SampledSeries, ...]:
+        """Its series as they were sampled, by key."""
+        return tuple(self._sampled(about) for about in self.series)
+
+    def missing(self) -> list[SeriesAbout]:
+        """Series that have no complete group yet."""
+        return [one for one in self.series if not (self._path(one.key) / "zarr.json").is_file()]
+
+    def write(self, key: str, volume: Volume) -> SampledSeries:
+        """Sample one series; one that is there already is kept.
+
+        Memory holds a window of the volume and its samples, whatever the quota.
+
+        Raises
+        ------
+        SourceError
+            The store has no such series.
+        UnsupportedVoxelsError
+            Its voxels are not such that the codec takes.
+        """
+        about = next((one for one in self.series if one.key == key), None)
+        if about is None:
+            raise SourceError(f"expected a series of the store, got {key[:16]}; plan it again")
+        if (self._path(key) / "zarr.json").is_file():
+            return self._sampled(about)
+        seed = (self.seed, int(key[:12], 16))
+        with self._spool(key) as spool, new_folder(self._path(key)) as folder:
+            rows, columns, about_rows = self._draw(volume, self.quotas[key], seed, spool)
+            order = np.random.default_rng((*seed, 1 << 20)).permutation(rows)
+            window = central_window(volume)
+            group = zarr.create_group(str(folder))
+            digest = hashlib.sha256()
+            for name, values in columns.items():
+                shape = (rows, *values.shape[1:])
+                chunks = (min(CHUNK_ROWS, max(1, rows)), *values.shape[1:])
+                array = group.create_array(name, shape=shape, chunks=chunks, dtype=values.dtype)
+                digest.update(f"{name} {values.dtype} {shape}".encode())
+                for first in range(0, rows, CHUNK_ROWS):
+                    part = np.ascontiguousarray(values[order[first : first + CHUNK_ROWS]])
+                    digest.update(part.tobytes())
+                    array[first : first + len(part)] = part
+            central = group.create_array(
+                "window", shape=window.values.shape, dtype="uint16", chunks=window.values.shape
+            )
+            central[...] = window.values
+            group.update_attributes(
+                {
+                    "about": asdict(about),
+                    "form": self.form.describe(),
+                    "seed": self.seed,
+                    "rows": rows,
+                    "window": {"origin": window.origin, "count": window.count},
+                    "digest": digest.hexdigest(),
+                    **about_rows,
+                }
+            )
+        return self._sampled(about)
+
+    def samples(self, key: str, rows: slice | None = None) -> Samples:
+        """Rows of one series of a store of inputs.
+
+        Raises
+        ------
+        SourceError
+            The store is of another form.
+        """
+        if self.form.kind != "inputs":
+            raise SourceError(
+                f"expected a store of a network's inputs, got one of {self.form.kind}; sample "
+                "again with another form"
+            )
+        return Samples(
+            *(torch.from_numpy(self.column(key, name, rows)) for name in self.form.columns)
+        )
+
+    def column(self, key: str, name: str, rows: slice | None = None) -> np.ndarray:
+        """One column of one series; "origin" holds z, y, x of each sample."""
+        array: Any = self._group(key)[name]
+        return np.ascontiguousarray(array[rows or slice(None)])
+
+    def windows(self, most: int) -> list[Window]:
+        """Central windows of at most so many series, evenly among them."""
+        count = min(most, len(self.series))
+        chosen = sorted({number * len(self.series) // count for number in range(count)})
+        out = []
+        for number in chosen:
+            group = self._group(self.series[number].key)
+            about: Any = group.attrs["window"]
+            values = np.ascontiguousarray(np.asarray(group["window"][...]))  # type: ignore[index]
+            out.append(Window(values, int(about["origin"]), int(about["count"])))
+        return out
+
+    def _draw(
+        self, volume: Volume, quota: int, seed: Sequence[int], spool: Path
+    ) -> tuple[int, dict[str, np.ndarray], dict[str, Any]]:
+        """Samples of a series in files; how many, the columns, and what attributes say of them."""
+        files = {
+            name: np.lib.format.open_memmap(
+                spool / name, "w+", np.dtype(dtype), (max(1, quota), *shape)
+            )
+            for name, (dtype, shape) in {**self.form.columns, "origin": ("int32", (3,))}.items()
+        }
+        at, looked = 0, []
+        straight: list[Any] = []
+        for drawn in draw_series(volume, self.form, quota, tuple(seed)):
+            stop = at + len(drawn.origins)
+            for name, values in {**drawn.columns, "origin": drawn.origins}.items():
+                files[name][at:stop] = values
+            at = stop
+            looked.append(drawn.eligible)
+            straight.append(drawn.straight.tolist())
+        return at, dict(files), {"eligible": float(np.mean(looked)), "straight": straight[0]}
+
+    @contextmanager
+    def _spool(self, key: str) -> Iterator[Path]:
+        """A folder for columns in coding order; what a killed run left in it is removed."""
+        path = self.folder / f".draw-{key}"
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _sampled(self, about: SeriesAbout) -> SampledSeries:
+        attributes: Any = self._group(about.key).attrs
+        return SampledSeries(
+            about, int(attributes["rows"]), float(attributes["eligible"]), attributes["digest"]
+        )
+
+    def _path(self, key: str) -> Path:
+        return self.folder / "series" / key
+
+    def _group(self, key: str) -> zarr.Group:
+        try:
+            return zarr.open_group(str(self._path(key)), mode="r")
+        except (OSError, ValueError) as error:
+            raise SourceError(
+                f"expected the samples of series {key[:16]}, got {type(error).__name__}; "
+                "sample again"
+            ) from error
