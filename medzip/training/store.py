@@ -212,6 +212,13 @@ class SampleStore:
         """Series that have no complete group yet."""
         return [one for one in self.series if not (self._path(one.key) / "zarr.json").is_file()]
 
+    def found(self, key: str) -> SampledSeries | None:
+        """A series if it has been sampled completely."""
+        about = next((one for one in self.series if one.key == key), None)
+        if about is None or not (self._path(key) / "zarr.json").is_file():
+            return None
+        return self._sampled(about)
+
     def write(self, key: str, volume: Volume) -> SampledSeries:
         """Sample one series; one that is there already is kept.
 
@@ -227,8 +234,9 @@ class SampleStore:
         about = next((one for one in self.series if one.key == key), None)
         if about is None:
             raise SourceError(f"expected a series of the store, got {key[:16]}; plan it again")
-        if (self._path(key) / "zarr.json").is_file():
-            return self._sampled(about)
+        done = self.found(key)
+        if done is not None:
+            return done
         seed = (self.seed, int(key[:12], 16))
         with self._spool(key) as spool, new_folder(self._path(key)) as folder:
             rows, columns, about_rows = self._draw(volume, self.quotas[key], seed, spool)
