@@ -16,7 +16,7 @@ import logging
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,8 +24,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from prefect import flow
-from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Failed
 
 from flows.artifacts import Progress, objects_table
@@ -35,6 +33,7 @@ from flows.line import Line
 from flows.lots import lots_of
 from flows.printing import print_json, print_summary, told_on_stderr
 from flows.reporting import COMPARED, report_run
+from flows.running import workers_of
 from medzip import archive as steps
 from medzip.archive import SeriesRecord, Summary
 from medzip.archive.compressing import check_places
@@ -42,19 +41,15 @@ from medzip.errors import MedZipError, SourceError
 from tasks.archive import publish_index
 from tasks.policy import StepFailedError
 from tasks.series import scan_sources
-from tasks.worker import WorkerSetup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from prefect_dask import DaskTaskRunner
 
     from medzip.archive import ObjectPlan
 
 __all__ = ["IncompleteError", "archive_cohort", "main"]
-
-WORKERS_TIMEOUT = 60
-"""Seconds to wait for the first worker of a scheduler that already runs."""
 
 
 @flow(name="medzip-archive", flow_run_name="archive-{profile}", persist_result=False)
@@ -120,9 +115,7 @@ def archive_cohort(
     with told_on_stderr(), ExitStack() as held:
         check_places(sources, archive)
         held.enter_context(steps.archive_lock(archive))
-        held.enter_context(_api_for_workers())
-        runner = held.enter_context(spec.start())
-        workers = _prepare(runner, spec)
+        runner, workers = held.enter_context(workers_of(spec))
         inventory = runner.submit(scan_sources, {"sources": sources}).result()
         records = _archive_all(runner, workers, inventory.plans, archive, profile)
         failures = inventory.failures + tuple(r.failure for r in records if r.failure is not None)
@@ -164,19 +157,6 @@ class IncompleteError(MedZipError):
         return type(self), (self.summary,)
 
 
-@contextmanager
-def _api_for_workers() -> Iterator[None]:
-    """Tell tasks where the API is.
-
-    Without a server configured, Prefect starts one for this process; each worker would start
-    another on the same database. The settings travel to the workers with every task.
-    """
-    with get_client(sync_client=True) as client:
-        url = str(client.api_url)
-    with temporary_settings({PREFECT_API_URL: url}):
-        yield
-
-
 def _archive_all(
     runner: DaskTaskRunner,
     workers: int,
@@ -200,32 +180,6 @@ def _archive_all(
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return balanced(plans, records, profile)
-
-
-def _prepare(runner: DaskTaskRunner, spec: ClusterSpec) -> int:
-    """Set up all workers, present and to come; returns how many to plan for.
-
-    An existing scheduler without any worker is an error: Dask would queue the tasks silently and
-    for ever.
-    """
-    try:
-        client = runner.client
-    except OSError as error:
-        raise ClusterError(
-            f"expected a Dask scheduler at {spec.address or 'the cluster'}, got: {error}; "
-            "check that it runs and can be reached from here"
-        ) from error
-    client.register_plugin(WorkerSetup())
-    if spec.address is not None:
-        try:
-            client.wait_for_workers(1, timeout=WORKERS_TIMEOUT)
-        except TimeoutError as error:
-            raise ClusterError(
-                f"expected a worker at {spec.address} within {WORKERS_TIMEOUT} s, got none; "
-                f"start one: dask worker {spec.address} --nthreads 1"
-            ) from error
-    present = len(client.scheduler_info(n_workers=-1)["workers"])
-    return max(1, present, int(spec.adapt_kwargs.get("maximum", 0)))
 
 
 def check_exist(sources: Sequence[str]) -> None:
