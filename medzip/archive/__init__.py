@@ -25,14 +25,16 @@ from medzip.archive.compressing import compress
 from medzip.archive.describing import inspect
 from medzip.archive.encoding import encode, fit
 from medzip.archive.failures import failed_record, failure_of
-from medzip.archive.layout import archive_lock
+from medzip.archive.locking import archive_lock
 from medzip.archive.proving import prove
+from medzip.archive.recompressing import RecompressSummary, recompress
 from medzip.archive.records import (
     Committed,
     Event,
     Failure,
     Fitted,
     Inventory,
+    ModelTrial,
     ObjectPlan,
     ObjectRef,
     PartBytes,
@@ -60,10 +62,12 @@ __all__ = [
     "Failure",
     "Fitted",
     "Inventory",
+    "ModelTrial",
     "ObjectPlan",
     "ObjectRef",
     "PartBytes",
     "Proof",
+    "RecompressSummary",
     "Restored",
     "Sealed",
     "SeriesRecord",
@@ -87,6 +91,7 @@ __all__ = [
     "inspect",
     "prove",
     "publish",
+    "recompress",
     "restore",
     "scan",
     "seal",

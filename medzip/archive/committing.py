@@ -22,6 +22,7 @@ from medzip.archive.layout import (
     work_path,
     write_atomic,
 )
+from medzip.archive.models import keep_models, references_of
 from medzip.archive.proving import prove_elsewhere
 from medzip.archive.records import Committed, Verdict
 from medzip.errors import ArchiveError, VerificationError
@@ -85,7 +86,7 @@ def already_proven(plan: ObjectPlan, archive: StrPath, profile: str) -> SeriesRe
 def commit(proof: Proof) -> Committed:
     """Give a proven object its final name, flush, and drop its work.
 
-    The digest goes first: an object without one never counts.
+    The models that it refers to go first, then the digest: an object without one never counts.
 
     Raises
     ------
@@ -100,6 +101,7 @@ def commit(proof: Proof) -> Committed:
         )
     path = object_path(proof.archive, proof.key)
     path.parent.mkdir(parents=True, exist_ok=True)
+    keep_models(proof.archive, references_of(Path(proof.path)), finished=True)
     write_atomic(digest_path(path), digest_line(path, proof.sha256))
     os.replace(proof.path, path)
     flush_directory(path.parent)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from medzip.archive.committing import already_proven, commit, discard, publish
 from medzip.archive.encoding import encode, fit
 from medzip.archive.failures import failed_record, failure_of
-from medzip.archive.layout import archive_lock
+from medzip.archive.locking import archive_lock
 from medzip.archive.pool import new_pool
 from medzip.archive.proving import prove
 from medzip.archive.records import Event, Failure, Staged, Summary, Verdict
@@ -65,6 +65,7 @@ def compress(
     profile: str = "default",
     workers: int | None = None,
     on_event: Callable[[Event], None] | None = None,
+    models: StrPath | None = None,
 ) -> Summary:
     """Compress everything under ``sources`` into a verified archive.
 
@@ -80,6 +81,9 @@ def compress(
         Processes at work at a time; None for as many as this process may use cores.
     on_event : callable, optional
         Called with the progress, in this process.
+    models : path, optional
+        Registry of models (``medzip.registry``): each volume is coded with the one that takes
+        fewest bytes on a sample of it, the profile's own and those of the archive among them.
 
     Returns
     -------
@@ -101,7 +105,7 @@ def compress(
     count = workers or cores()
     inventory = scan(sources, on_event)
     with archive_lock(archive):
-        run = _Run(os.fspath(archive), profile, count, report, len(inventory.plans))
+        run = _Run(os.fspath(archive), profile, count, report, len(inventory.plans), models)
         run.work(inventory.plans)
         records = sorted(run.records, key=lambda record: record.key)
         failures = [*inventory.failures, *run.failures]
@@ -148,11 +152,13 @@ class _Run:
         workers: int,
         report: Callable[[Event], None],
         total: int,
+        models: StrPath | None = None,
     ) -> None:
         self.records: list[SeriesRecord] = []
         self.failures: list[Failure] = []
         self._archive, self._profile, self._workers = archive, profile, workers
         self._report, self._total = report, total
+        self._models = None if models is None else os.path.abspath(models)
         self._pools: dict[str, Executor] = {}
         self._ready: list[_Task] = []
         self._running: dict[Future[Any], _Task] = {}
@@ -261,7 +267,7 @@ class _Run:
                 self._add(job, "stage", stage, job.plan, self._archive, self._profile)
         elif task.stage == "stage":
             job.staged = result
-            self._add(job, "fit", fit, job.staged)
+            self._add(job, "fit", fit, job.staged, self._models)
         elif task.stage == "fit":
             self._encode(job)
         elif task.stage == "encode":

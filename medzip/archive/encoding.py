@@ -6,26 +6,42 @@ import hashlib
 import json
 import os
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from medzip.archive.layout import canonical_json, work_path, write_atomic
-from medzip.archive.records import Fitted, SlabRecord, to_json
+from medzip.archive.models import archive_models, keep_models, offered_to
+from medzip.archive.records import Fitted, ModelTrial, SlabRecord, to_json
 from medzip.archive.staging import raw_volume
 from medzip.codec import Model, encode_slab
+from medzip.codec.folders import model_folders
+from medzip.codec.model import model_of, reference_of, shipped_digests
+from medzip.registry.choosing import choose_model
 from medzip.training import fit_model
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from medzip.archive.layout import StrPath
     from medzip.archive.records import ObjectRef, Staged
 
-__all__ = ["encode", "fit", "read_fitted", "read_model", "read_slab"]
+__all__ = ["choose", "encode", "fit", "read_fitted", "read_model", "read_slab"]
 
 
-def fit(staged: Staged) -> Fitted:
+def fit(staged: Staged, models: StrPath | None = None) -> Fitted:
     """Fit one model a volume and write it beside the slabs; models that are there are kept.
+
+    Where models are registered, each volume starts from the one that codes a sample of it best, the
+    profile's own among them. What is referred to is copied into the archive's work.
+
+    Parameters
+    ----------
+    staged : Staged
+        A staged object.
+    models : path, optional
+        Registry to choose from, beside the models that the archive has already.
 
     Returns
     -------
@@ -33,27 +49,77 @@ def fit(staged: Staged) -> Fitted:
         Digests of the models, and the bytes they take before the container packs them.
     """
     started = time.perf_counter()
+    offered = offered_to(staged.archive, models)
+    digests = tuple(sorted(entry.digest for entry in offered))
     try:
-        return read_fitted(staged)
+        fitted = read_fitted(staged)
+        if fitted.offered == digests:
+            return fitted
     except (OSError, ValueError, KeyError):
         pass  # none yet, or half of them
+    trials = choose(staged, models)
     folder = _models(staged)
     folder.mkdir(exist_ok=True)
-    models = []
-    for number in range(len(staged.volumes)):
-        model = fit_model(raw_volume(staged, number), staged.profile)
-        write_atomic(folder / f"{number}.model", model.to_bytes())
-        models.append(model)
+    found: list[Model] = []
+    with model_folders(*(entry.path.parent for entry in offered)):
+        for number in range(len(staged.volumes)):
+            chosen = [t.digest for t in trials if t.volume == number and t.chosen]
+            base = model_of(chosen[0]) if chosen else None
+            model = fit_model(raw_volume(staged, number), staged.profile, base=base)
+            reference = reference_of(model.to_bytes())
+            if reference is not None and reference not in shipped_digests():
+                keep_models(staged.archive, [reference], finished=False)
+            write_atomic(folder / f"{number}.model", model.to_bytes())
+            found.append(model)
     fitted = Fitted(
         archive=staged.archive,
         key=staged.key,
         profile=staged.profile,
-        model_digests=tuple(model.digest for model in models),
-        model_bytes=sum(len(model.to_bytes()) for model in models),
+        model_digests=tuple(model.digest for model in found),
+        model_bytes=sum(len(model.to_bytes()) for model in found),
         seconds=time.perf_counter() - started,
+        offered=digests,
+        trials=trials,
     )
     write_atomic(folder / "fit.json", canonical_json(to_json(fitted)))
     return fitted
+
+
+def choose(staged: Staged, models: StrPath | None = None) -> tuple[ModelTrial, ...]:
+    """Code a sample of each volume with all models on offer; one that was done is kept.
+
+    Parameters
+    ----------
+    staged : Staged
+        A staged object.
+    models : path, optional
+        As for `fit`.
+
+    Returns
+    -------
+    tuple of ModelTrial
+        One a volume and model; none where only the profile's own model is there.
+    """
+    offered = offered_to(staged.archive, models)
+    if not offered:
+        return ()
+    digests = [entry.digest for entry in offered]
+    path = _models(staged) / "choice.json"
+    try:
+        value = json.loads(path.read_bytes())
+        if value["offered"] == digests:
+            return tuple(ModelTrial(**trial) for trial in value["trials"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # none yet
+    trials: list[ModelTrial] = []
+    with model_folders(*(entry.path.parent for entry in offered)):
+        candidates = [(entry, model_of(entry.digest)) for entry in offered]
+        for number in range(len(staged.volumes)):
+            choice = choose_model(raw_volume(staged, number), staged.profile, candidates)
+            trials += [ModelTrial(volume=number, **asdict(trial)) for trial in choice.trials]
+    path.parent.mkdir(exist_ok=True)
+    write_atomic(path, canonical_json({"offered": digests, "trials": to_json(tuple(trials))}))
+    return tuple(trials)
 
 
 def read_fitted(ref: ObjectRef) -> Fitted:
@@ -66,7 +132,9 @@ def read_fitted(ref: ObjectRef) -> Fitted:
     """
     fields = json.loads((_models(ref) / "fit.json").read_bytes())
     fields["archive"] = ref.archive
-    fields["model_digests"] = tuple(fields["model_digests"])
+    for name in ("model_digests", "offered"):
+        fields[name] = tuple(fields[name])
+    fields["trials"] = tuple(ModelTrial(**trial) for trial in fields["trials"])
     fitted = Fitted(**fields)
     for number, digest in enumerate(fitted.model_digests):
         if read_model(ref, number).digest != digest:
@@ -76,7 +144,8 @@ def read_fitted(ref: ObjectRef) -> Fitted:
 
 def read_model(ref: ObjectRef, volume_index: int) -> Model:
     """Read the model of a volume."""
-    return Model.from_bytes((_models(ref) / f"{volume_index}.model").read_bytes())
+    with archive_models(ref.archive):
+        return Model.from_bytes((_models(ref) / f"{volume_index}.model").read_bytes())
 
 
 def encode(staged: Staged, volume_index: int, slab_index: int) -> SlabRecord:

@@ -8,25 +8,23 @@
       index.json.sha256       digest of the index, as sha256sum writes it
       objects/<key>.zip       one object: a zip store holding one Zarr group
       objects/<key>.zip.sha256
+      models/<digest>/        copies of the models that objects refer to by digest
       work/<key>/             unfinished objects; gone when nothing failed
       lock                    empty; held with flock while a run writes
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import json
 import os
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medzip.errors import ArchiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     StrPath = str | os.PathLike[str]
 
@@ -34,7 +32,6 @@ __all__ = [
     "ARCHIVE_FORMAT",
     "MARKER",
     "PART",
-    "archive_lock",
     "canonical_json",
     "digest_line",
     "digest_path",
@@ -169,51 +166,3 @@ def open_archive(archive: StrPath) -> Path:
             f"{path}: expected a MedZip archive, got no medzip.json in it; check the path"
         )
     return path
-
-
-def _create(archive: Path) -> None:
-    """Create the folder, or check that it is ours to write to."""
-    # A run killed before the marker was there leaves at most these behind.
-    ours = {"medzip.json", "lock", "objects", "work"}
-    known = (archive / "medzip.json").exists() or not archive.exists()
-    if not known and (
-        not archive.is_dir()
-        or any(name not in ours and not name.endswith(PART) for name in os.listdir(archive))
-    ):
-        raise ArchiveError(
-            f"{archive}: expected an archive, or no such folder yet, got a folder with other "
-            "things in it; name another folder"
-        )
-    archive.mkdir(parents=True, exist_ok=True)
-    (archive / "lock").touch()
-
-
-@contextmanager
-def archive_lock(archive: StrPath) -> Iterator[None]:
-    """Hold an archive for writing; it is created if it does not exist.
-
-    The lock is the kernel's (flock), so it ends with the process however that dies: there are no
-    stale locks.
-
-    Raises
-    ------
-    ArchiveError
-        When another run holds it, or the folder is no archive.
-    """
-    path = Path(archive)
-    _create(path)
-    with open(path / "lock", "rb+") as file:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EAGAIN):
-                raise
-            raise ArchiveError(
-                f"{path}: expected to be the only run that writes to it, got another one at work; "
-                "wait until it ends, then run again"
-            ) from error
-        for folder in ("objects", "work"):
-            (path / folder).mkdir(exist_ok=True)
-        if not (path / "medzip.json").exists():
-            write_atomic(path / "medzip.json", MARKER)
-        yield

@@ -6,7 +6,7 @@ import hashlib
 import json
 import tempfile
 import zipfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 import numpy as np
@@ -14,6 +14,7 @@ import zstandard
 
 from medzip.archive.container import ENVELOPE, MANIFEST, slab_name, volume_metadata
 from medzip.archive.manifest import Manifest, read_manifest
+from medzip.archive.models import archive_models, archive_of
 from medzip.archive.staging import CHUNK, HEADER_LIMIT
 from medzip.codec import decode_slab
 from medzip.codec.parts import read_header
@@ -43,6 +44,8 @@ _METADATA_LIMIT = 4 << 20
 class ObjectReader:
     """Read one object. Memory stays within a slab and a few MiB, however large the object.
 
+    While it is open, models are looked up among those of its archive, too.
+
     Parameters
     ----------
     path : Path
@@ -64,12 +67,12 @@ class ObjectReader:
         self._spool = spool
         with self._naming():
             self._zip = zipfile.ZipFile(path)
-        try:
+        with ExitStack() as opened:
+            opened.callback(self._zip.close)
             self._check_entries()
             self.manifest = self._read_manifest()
-        except BaseException:
-            self._zip.close()
-            raise
+            opened.enter_context(archive_models(archive_of(path)))
+            self._opened = opened.pop_all()
 
     def files(self) -> Iterator[tuple[FileEntry, Iterator[bytes]]]:
         """Yield stored files in storage order, each with its content in pieces.
@@ -109,13 +112,25 @@ class ObjectReader:
             metadata = json.loads(self._read(volume_metadata(volume)))
             return MedZipCodec.from_dict(metadata["codecs"][0]).loaded
 
+    def envelope_frame(self) -> Iterator[bytes]:
+        """The envelope as it is stored, in pieces.
+
+        Raises
+        ------
+        ArchiveError
+            When the object is broken.
+        """
+        with self._naming(), self._open(ENVELOPE) as source:
+            while piece := source.read(CHUNK):
+                yield piece
+
     def sizes(self) -> dict[str, int]:
         """Bytes that each entry of the container takes, by its name."""
         return {info.filename: info.compress_size for info in self._zip.infolist()}
 
     def close(self) -> None:
-        """Close the file."""
-        self._zip.close()
+        """Close the file, and look up models in its archive no more."""
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self

@@ -21,6 +21,7 @@ __all__ = [
     "Failure",
     "Fitted",
     "Inventory",
+    "ModelTrial",
     "ObjectPlan",
     "ObjectRef",
     "PartBytes",
@@ -187,12 +188,48 @@ class Staged(ObjectRef):
 
 
 @dataclass(frozen=True)
+class ModelTrial:
+    """What one model made of a sample of one volume, before it was fitted.
+
+    Attributes
+    ----------
+    volume : int
+        Index of the volume in the object.
+    name, digest : str
+        The model that was tried: of the profile, or registered.
+    sample_voxels, sample_bytes : int
+        Voxels of the sample and their coded bytes; 0 where it was not tried.
+    model_bytes, estimate : int
+        Bytes of the model in the object, and of it and all voxels, estimated from the sample.
+    chosen : bool
+        Whether the volume was coded with it.
+    reason : str
+        Why, or why not.
+    """
+
+    volume: int
+    name: str
+    digest: str
+    sample_voxels: int
+    sample_bytes: int
+    model_bytes: int
+    estimate: int
+    chosen: bool
+    reason: str
+
+
+@dataclass(frozen=True)
 class Fitted(ObjectRef):
-    """Result of ``fit``: one model a volume, written beside the staged slabs."""
+    """Result of ``fit``: one model a volume, written beside the staged slabs.
+
+    ``offered`` are the digests of the registered models that were candidates.
+    """
 
     model_digests: tuple[str, ...] = ()
     model_bytes: int = 0
     seconds: float = 0.0
+    offered: tuple[str, ...] = ()
+    trials: tuple[ModelTrial, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -282,6 +319,8 @@ class SeriesRecord:
         Zero for what an earlier run did.
     slabs : tuple of SlabRecord
         In order of volume and slab; their ``seconds`` are zero for what an earlier run did.
+    trials : tuple of ModelTrial
+        How the model of each volume was chosen, where there was a choice and this run made it.
     """
 
     key: str
@@ -301,6 +340,7 @@ class SeriesRecord:
     slabs: tuple[SlabRecord, ...]
     seconds: StageSeconds
     failure: Failure | None = None
+    trials: tuple[ModelTrial, ...] = ()
 
     @property
     def name(self) -> str:

@@ -113,6 +113,7 @@ def seal(staged: Staged) -> Sealed:
         volumes=volumes,
         slabs=tuple(slabs),
         seconds=seconds,
+        trials=fitted.trials,
     )
     sha256 = sha256_file(path)
     return Sealed(

@@ -18,10 +18,13 @@ from medzip.archive.layout import (
     read_digest,
     sha256_file,
 )
+from medzip.archive.models import models_path, references_of
 from medzip.archive.pool import fan_out
 from medzip.archive.proving import decode_and_compare
 from medzip.archive.records import NAME_DIGITS, Event, Failure
+from medzip.archive.replacing import Replacement, pending
 from medzip.errors import ArchiveError, MedZipError, VerificationError
+from medzip.registry.store import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,14 +44,18 @@ class Verified:
         Objects that are whole.
     files : int
         Files whose SHA-256 matched.
+    models : int
+        Models that objects refer to, or may, and that are whole.
     unfinished : int
-        Objects still in work, of a run that was stopped; they are no failure, and not checked.
+        Objects still in work, of a run that was stopped; they are no failure, and not checked. One
+        that was being replaced by a smaller one counts, and is checked as it lies there.
     failures : list of Failure
         What does not match, is missing, or does not belong.
     """
 
     objects: int = 0
     files: int = 0
+    models: int = 0
     unfinished: int = 0
     failures: list[Failure] = field(default_factory=list)
 
@@ -88,9 +95,11 @@ def verify(
     """
     root = open_archive(archive)
     result = Verified()
-    entries = _entries(root, result)
+    replacing = pending(root)
+    entries = _entries(root, result, bool(replacing))
     _check_names(root, entries, result)
-    calls = [(root, entry) for entry in entries]
+    models = _check_models(root, result)
+    calls = [(root, entry, models, replacing.get(entry.key)) for entry in entries]
     for count, (number, done) in enumerate(fan_out(_verify_object, calls, workers), start=1):
         entry = entries[number]
         if isinstance(done, BaseException):
@@ -103,8 +112,30 @@ def verify(
     return result
 
 
-def _entries(root: Path, result: Verified) -> list[IndexEntry]:
-    """Objects to check: those of the index, or all that lie there when it is missing or broken."""
+def _check_models(root: Path, result: Verified) -> frozenset[str]:
+    """Check every byte of every model, and what it computes here; digests of those that match."""
+    registry = Registry.at(models_path(root))
+    good = set()
+    for entry in registry.entries():
+        try:
+            registry.verify(entry.digest)
+            good.add(entry.digest)
+        except (OSError, MedZipError) as error:
+            result.failures.append(failure_of(entry.name, "verify", error))
+    for name in registry.strays():
+        stray = VerificationError(
+            f"{registry.root / name}: expected only published models, got this too; move it away"
+        )
+        result.failures.append(failure_of(None, "verify", stray))
+    result.models = len(good)
+    return frozenset(good)
+
+
+def _entries(root: Path, result: Verified, replacing: bool) -> list[IndexEntry]:
+    """Objects to check: those of the index, or all that lie there when it is missing or broken.
+
+    A run that was replacing objects when it was stopped may have been writing the index, too.
+    """
     try:
         return read_index(root)
     except FileNotFoundError:
@@ -114,7 +145,8 @@ def _entries(root: Path, result: Verified) -> list[IndexEntry]:
         )
     except ArchiveError as broken:
         error = broken
-    result.failures.append(failure_of(None, "verify", error))
+    if not replacing:
+        result.failures.append(failure_of(None, "verify", error))
     return [
         IndexEntry(path.stem, path.stat().st_size, read_digest(path))
         for path in sorted((root / "objects").glob("*.zip"))
@@ -140,10 +172,10 @@ def _check_names(root: Path, entries: list[IndexEntry], result: Verified) -> Non
     except (OSError, VerificationError) as error:
         result.failures.append(failure_of(None, "verify", error))
     if (root / "work").is_dir():
-        result.unfinished = len(os.listdir(root / "work"))
+        result.unfinished = len(set(os.listdir(root / "work")) - {"models"})
     for folder, folders, files in os.walk(root):
         if Path(folder) == root:
-            folders[:] = sorted(set(folders) - {"work"})
+            folders[:] = sorted(set(folders) - {"work", "models"})
         for name in sorted(files):
             if Path(folder) / name not in known:
                 extra = VerificationError(
@@ -153,8 +185,13 @@ def _check_names(root: Path, entries: list[IndexEntry], result: Verified) -> Non
                 result.failures.append(failure_of(None, "verify", extra))
 
 
-def _verify_object(root: Path, entry: IndexEntry) -> int:
-    """Check one object: digest first, which notices any changed byte, then every file."""
+def _verify_object(
+    root: Path, entry: IndexEntry, models: frozenset[str], replacement: Replacement | None
+) -> int:
+    """Check one object: digest first, which notices any changed byte, then every file.
+
+    The models that it refers to must lie in the archive itself, wherever else they may be found.
+    """
     path = object_path(root, entry.key)
     if not path.exists():
         raise VerificationError(
@@ -163,14 +200,22 @@ def _verify_object(root: Path, entry: IndexEntry) -> int:
         )
     size = path.stat().st_size
     found = sha256_file(path)
+    if replacement is not None and found in (replacement.before, replacement.after):
+        entry = IndexEntry(entry.key, size, found)
     if found != entry.sha256 or size != entry.size:
         raise VerificationError(
             f"{path}: expected SHA-256 {entry.sha256 or 'beside it'} of {entry.size} bytes, got "
             f"{found} of {size}; restore it from a copy, or compress its source again"
         )
-    if read_digest(path) != entry.sha256:
+    if read_digest(path) != entry.sha256 and replacement is None:
         raise VerificationError(
             f"{digest_path(path)}: expected the digest of the object, got other bytes; the object "
             "is whole: write the digest anew with sha256sum"
+        )
+    missing = references_of(path) - models
+    if missing:
+        raise VerificationError(
+            f"{path}: expected model {min(missing)[:16]} in {models_path(root)}, got none that is "
+            "whole; publish it there from a copy"
         )
     return decode_and_compare(path, entry.key)
