@@ -25,7 +25,11 @@ __all__ = [
     "CONDITIONAL",
     "CONTEXTS",
     "ERRORS",
+    "FLOOR",
+    "INCREMENT",
+    "MOST_TOTAL",
     "ORDER0",
+    "Counts",
     "check_table",
     "context_of",
     "default_table",
@@ -43,7 +47,38 @@ ERRORS = 12
 """The errors of so many nearest neighbours give the unit."""
 FLOOR = 8
 """Least mean error, in 1/16 of a packed value."""
+INCREMENT = 32
+"""Of a residual's count when it occurs."""
+MOST_TOTAL = 1 << 23
+"""Counts are halved when their sum is larger, so that each keeps a part of 2^24."""
 _LIMIT = (1 << 17) - 1
+
+
+class Counts:
+    """How often each residual -(N-1) .. N-1 occurred: the adaptive order-0 distribution.
+
+    Parameters
+    ----------
+    count
+        N.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._counts = np.ones(2 * count - 1, dtype=np.int64)
+
+    def intervals(self) -> np.ndarray:
+        """Width of each residual's interval of 2^24; int64 (2N - 1,).
+
+        A residual below which there are c counts of T starts at c 2^24 / T, rounded down.
+        """
+        edges = np.concatenate([[0], np.cumsum(self._counts)])
+        return np.diff((edges << 24) // edges[-1])
+
+    def add(self, symbol: int) -> None:
+        """One more of a residual, numbered from 0."""
+        self._counts[symbol] += INCREMENT
+        if self._counts.sum() > MOST_TOTAL:
+            self._counts = (self._counts + 1) >> 1
 
 
 def default_table() -> np.ndarray:

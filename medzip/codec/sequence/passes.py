@@ -1,0 +1,113 @@
+"""Forward passes of the sequence predictors over many voxels at once, fast.
+
+Each gives the integers of its predictor's `forward`, by int8 products of halves
+(`medzip.codec.products`) and the kernels around them. Columns are voxels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from medzip.codec.products import Product
+from medzip.codec.sequence import kernels
+from medzip.codec.sequence.gates import ACTIVATION_LIMIT, OUTPUT_LIMIT, split
+from medzip.codec.sequence.lstm import IntegerLSTM
+
+if TYPE_CHECKING:
+    from medzip.codec.sequence.mlp import IntegerMLP
+    from medzip.codec.sequence.model import Predictor
+
+__all__ = ["Pass", "pass_of"]
+
+WEIGHT_HALF, ACTIVATION_HALF = 7, 8
+"""Bits of the lower halves."""
+
+
+class Pass(Protocol):
+    """Predictions of sequences int16 (L, n), n a multiple of 16: int64 (n,), valid until the next
+    call.
+    """
+
+    def __call__(self, sequences: np.ndarray) -> np.ndarray:
+        """As `forward` of the predictor."""
+
+
+def pass_of(predictor: Predictor, capacity: int, exact_int8: bool | None = None) -> Pass:
+    """The fast pass of a predictor.
+
+    Parameters
+    ----------
+    predictor
+        Any of `medzip.codec.sequence.model.PREDICTORS`.
+    capacity
+        Columns at most.
+    exact_int8
+        As in `medzip.codec.products.Product`.
+    """
+    if isinstance(predictor, IntegerLSTM):
+        return _LSTMPass(predictor, capacity, exact_int8)
+    return _MLPPass(predictor, capacity, exact_int8)
+
+
+def _halved(weights: np.ndarray, capacity: int, exact_int8: bool | None) -> Product:
+    """Product of both halves of weights (R, K) with both halves of activations: (2R, 2n)."""
+    return Product(np.concatenate(split(weights, WEIGHT_HALF)), 2 * capacity, exact_int8)
+
+
+class _LSTMPass:
+    def __init__(self, predictor: IntegerLSTM, capacity: int, exact_int8: bool | None) -> None:
+        self._predictor = predictor
+        self._product = _halved(predictor.recurrent, capacity, exact_int8)
+        self._table = kernels.packed_gates()
+        self._cell = np.zeros(predictor.units * capacity, dtype=np.int32)
+        self._scratch = np.zeros(6 * capacity, dtype=np.int32)
+        self._out = np.zeros(capacity, dtype=np.int64)
+
+    def __call__(self, sequences: np.ndarray) -> np.ndarray:
+        predictor, width = self._predictor, sequences.shape[1]
+        units = predictor.units
+        cell = self._cell[: units * width].reshape(units, width)
+        scratch = self._scratch[: 6 * width].reshape(6, width)
+        halves = self._product.input_view(2 * width)
+        cell[:], halves[:] = 0, 0
+        for voxel in sequences:
+            kernels.recur(
+                self._product(2 * width),
+                voxel,
+                predictor.inputs,
+                predictor.bias,
+                predictor.shift,
+                self._table,
+                cell,
+                halves,
+                scratch,
+            )
+        out = self._out[:width]
+        kernels.head(
+            halves, predictor.head, predictor.head_bias, predictor.head_shift, OUTPUT_LIMIT, out
+        )
+        return out
+
+
+class _MLPPass:
+    def __init__(self, predictor: IntegerMLP, capacity: int, exact_int8: bool | None) -> None:
+        self._predictor = predictor
+        self._products = [_halved(weight, capacity, exact_int8) for weight in predictor.weights]
+        self._last = np.zeros(2 * capacity * predictor.hidden[-1], dtype=np.int8)
+        self._out = np.zeros(capacity, dtype=np.int64)
+
+    def __call__(self, sequences: np.ndarray) -> np.ndarray:
+        predictor, width = self._predictor, sequences.shape[1]
+        last = self._last[: 2 * width * predictor.hidden[-1]].reshape(-1, 2 * width)
+        kernels.halve(sequences, self._products[0].input_view(2 * width))
+        after = [product.input_view(2 * width) for product in self._products[1:]] + [last]
+        layers = zip(self._products, predictor.biases, predictor.shifts, after, strict=True)
+        for product, bias, shift, halves in layers:
+            kernels.activate(product(2 * width), bias, shift, ACTIVATION_LIMIT, halves)
+        out = self._out[:width]
+        kernels.head(
+            last, predictor.head, predictor.head_bias, predictor.head_shift, OUTPUT_LIMIT, out
+        )
+        return out
