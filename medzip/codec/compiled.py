@@ -24,10 +24,11 @@ _HERE = Path(__file__).parent
 
 
 def source_digest(folder: Path = _HERE) -> str:
-    """SHA-256 over names and contents of the Python files of a folder, hexadecimal."""
+    """SHA-256 over names and contents of all Python files in and under a folder, hexadecimal."""
     state = hashlib.sha256()
-    for file in sorted(folder.glob("*.py")):
-        state.update(f"{file.name} {file.stat().st_size}\n".encode())
+    for file in sorted(folder.rglob("*.py")):
+        name = file.relative_to(folder).as_posix()
+        state.update(f"{name} {file.stat().st_size}\n".encode())
         state.update(file.read_bytes())
     return state.hexdigest()
 
