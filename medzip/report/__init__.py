@@ -11,10 +11,11 @@ from __future__ import annotations
 from medzip.report.dataset import ReportRows, read_report_rows, write_report_rows
 from medzip.report.html import render_report
 from medzip.report.pictures import residual_picture
-from medzip.report.records import PeerRecord, PictureRecord
+from medzip.report.records import GainRecord, PeerRecord, PictureRecord
 from medzip.report.rows import rows_from
 
 __all__ = [
+    "GainRecord",
     "PeerRecord",
     "PictureRecord",
     "ReportRows",

@@ -42,6 +42,8 @@ class ReportRows:
     failures: tuple[Row, ...] = ()
     peers: tuple[Row, ...] = ()
     pictures: tuple[Row, ...] = field(default=(), repr=False)
+    trials: tuple[Row, ...] = ()
+    gains: tuple[Row, ...] = ()
 
     def table(self, name: str) -> pa.Table:
         """Return the rows of one table under its schema."""

@@ -120,8 +120,29 @@ def page(rows: ReportRows) -> str:
             reasons=REASONS,
             pictures=pictures[:PICTURED],
             titles={series.name: series.title for series in figures.series},
+            chosen=_chosen(rows),
+            gains=sorted(
+                rows.gains, key=lambda r: (r["after_bytes"] - r["before_bytes"], r["series"])
+            ),
         )
     )
+
+
+def _chosen(rows: ReportRows) -> list[dict[str, Any]]:
+    """The model of each volume that had a choice, and what the other models would have taken."""
+    volumes: dict[tuple[str, int], list[Any]] = {}
+    for row in rows.trials:
+        volumes.setdefault((row["series"], row["volume"]), []).append(row)
+    return [
+        {
+            "series": series,
+            "volume": volume,
+            "best": next(row for row in trials if row["chosen"]),
+            "others": [row for row in trials if not row["chosen"]],
+        }
+        for (series, volume), trials in volumes.items()
+        if any(row["chosen"] for row in trials)
+    ]
 
 
 def render_report(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["WHOLE_VOLUME", "PeerRecord", "PictureRecord"]
+__all__ = ["WHOLE_VOLUME", "GainRecord", "PeerRecord", "PictureRecord"]
 
 WHOLE_VOLUME = -1
 """Value of ``slab`` where all slabs of a volume were measured."""
@@ -72,3 +72,24 @@ class PictureRecord:
     residual_limit: int
     slice_png: bytes
     residual_png: bytes
+
+
+@dataclass(frozen=True)
+class GainRecord:
+    """What recompressing made of one object.
+
+    Attributes
+    ----------
+    series : str
+        Object name: first digits of its key.
+    outcome, reason : str
+        "replaced", "kept" or "failed", and why.
+    before_bytes, after_bytes : int
+        Size of the object on disk.
+    """
+
+    series: str
+    outcome: str
+    reason: str
+    before_bytes: int
+    after_bytes: int

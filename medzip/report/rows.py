@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from medzip.archive.records import SeriesRecord, Summary
-    from medzip.report.records import PeerRecord, PictureRecord
+    from medzip.report.records import GainRecord, PeerRecord, PictureRecord
 
 __all__ = ["CODEC", "rows_from"]
 
@@ -27,6 +27,7 @@ def rows_from(
     started: datetime | None = None,
     peers: Iterable[PeerRecord] = (),
     pictures: Iterable[PictureRecord] = (),
+    gains: Iterable[GainRecord] = (),
     machine: Machine | None = None,
 ) -> ReportRows:
     """Turn what an archive run returned into rows.
@@ -43,6 +44,8 @@ def rows_from(
         When it began, with a time zone; now, less the run's length, if not given.
     peers, pictures
         What was measured beside it.
+    gains
+        What recompressing made of each object.
     machine
         Where it ran; this machine if not given.
 
@@ -76,6 +79,8 @@ def rows_from(
         ),
         peers=tuple({"run_id": run_id, **asdict(record)} for record in peers),
         pictures=tuple({"run_id": run_id, **asdict(record)} for record in pictures),
+        trials=tuple(row for record in summary.objects for row in _trial_rows(record, run_id)),
+        gains=tuple({"run_id": run_id, **asdict(record)} for record in gains),
     )
 
 
@@ -149,4 +154,21 @@ def _slab_rows(record: SeriesRecord, run_id: str, made: dict[str, Any]) -> Itera
             "encoded_bytes": slab.encoded_bytes,
             "encode_ns": _ns(slab.seconds),
             "reused": slab.reused,
+        }
+
+
+def _trial_rows(record: SeriesRecord, run_id: str) -> Iterable[dict[str, Any]]:
+    for trial in record.trials:
+        yield {
+            "run_id": run_id,
+            "series": record.name,
+            "volume": trial.volume,
+            "model": trial.name,
+            "model_digest": trial.digest,
+            "sample_voxels": trial.sample_voxels,
+            "sample_bytes": trial.sample_bytes,
+            "model_bytes": trial.model_bytes,
+            "estimate_bytes": trial.estimate,
+            "chosen": trial.chosen,
+            "reason": trial.reason,
         }

@@ -136,6 +136,29 @@ _PICTURES = [
     field("residual_png", pa.binary(), "", "voxel minus prediction, zero white"),
 ]
 
+_TRIALS = [
+    *_RUN,
+    field("series", pa.string(), "", "first digits of the object key"),
+    field("volume", pa.int32(), "1", "index of the volume in the object"),
+    field("model", pa.string(), "", "name of the model that coded a sample"),
+    field("model_digest", pa.string(), "", "digest of its network"),
+    field("sample_voxels", pa.int64(), "voxel", "voxels of the sample; 0 if it was not tried"),
+    field("sample_bytes", pa.int64(), "byte", "the sample, coded; 0 if it was not tried"),
+    field("model_bytes", pa.int64(), "byte", "the model in the object"),
+    field("estimate_bytes", pa.int64(), "byte", "all voxels and the model, from the sample"),
+    field("chosen", pa.bool_(), "", "whether the volume was coded with it"),
+    field("reason", pa.string(), "", "why, or why not"),
+]
+
+_GAINS = [
+    *_RUN,
+    field("series", pa.string(), "", "first digits of the object key"),
+    field("outcome", pa.string(), "", "replaced (by a smaller object), kept or failed"),
+    field("reason", pa.string(), "", "why"),
+    field("before_bytes", pa.int64(), "byte", "object on disk before"),
+    field("after_bytes", pa.int64(), "byte", "object on disk after"),
+]
+
 SCHEMAS: dict[str, pa.Schema] = {
     name: schema(name, fields)
     for name, fields in (
@@ -145,6 +168,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         ("failures", _FAILURES),
         ("peers", _PEERS),
         ("pictures", _PICTURES),
+        ("trials", _TRIALS),
+        ("gains", _GAINS),
     )
 }
 """Schema by table; the folder of a table in a dataset has the same name."""

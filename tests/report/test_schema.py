@@ -22,6 +22,9 @@ COLUMNS = {
     "raw_bytes encoded_bytes encode_ns decode_ns",
     "pictures": "run_id series volume slice window_low window_high residual_limit slice_png "
     "residual_png",
+    "trials": "run_id series volume model model_digest sample_voxels sample_bytes model_bytes "
+    "estimate_bytes chosen reason",
+    "gains": "run_id series outcome reason before_bytes after_bytes",
 }
 
 
