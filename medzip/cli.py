@@ -25,6 +25,7 @@ from medzip.archive.records import Event, Failure, SeriesRecord, to_json
 from medzip.cores import cores
 from medzip.errors import MedZipError
 from medzip.evaluation.cli import bench
+from medzip.registry.cli import models
 from medzip.train import train
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ def compress(
     ],
     profile: Annotated[ProfileName, typer.Option(help="Effort.")] = ProfileName.DEFAULT,
     workers: _Workers = None,
+    registry: Annotated[
+        Path | None,
+        typer.Option("--models", help="Registry of models to choose from, for each series."),
+    ] = None,
     as_json: _Json = False,
 ) -> None:
     """Compress everything under SOURCE... into ARCHIVE; nothing counts before it is proven."""
@@ -72,7 +77,9 @@ def compress(
         raise typer.BadParameter("expected SOURCE... and ARCHIVE, got one path; give both")
     *sources, archive = paths
     with _progress() as on_event:
-        summary = archives.compress(sources, archive, profile.value, workers, on_event)
+        summary = archives.compress(
+            sources, archive, profile.value, workers, on_event, models=registry
+        )
     if as_json:
         _print_json(summary.public())
     else:
@@ -83,6 +90,10 @@ def compress(
         )
         for reason, count in summary.kept_whole.items():
             _print_line(f"kept whole: {count} ({reason})")
+        for record in summary.objects:
+            for trial in record.trials:
+                if trial.chosen:
+                    _print_line(f"{record.name}: {trial.name}, {trial.reason}")
     _end(summary.failures)
 
 
@@ -129,14 +140,64 @@ def verify(archive: _ArchivePath, workers: _Workers = None, as_json: _Json = Fal
                 "ok": result.ok,
                 "objects": result.objects,
                 "files": result.files,
+                "models": result.models,
                 "unfinished": result.unfinished,
                 "failures": _failures(result.failures),
             }
         )
     else:
-        _print_line(f"{result.objects} objects, {result.files} files match")
+        models_too = f", {result.models} models" if result.models else ""
+        _print_line(f"{result.objects} objects, {result.files} files{models_too} match")
         if result.unfinished:
             _print_line(f"{result.unfinished} unfinished objects: run compress again")
+    _end(result.failures)
+
+
+@app.command()
+def recompress(
+    archive: _ArchivePath,
+    registry: Annotated[
+        Path | None,
+        typer.Option("--models", help="Registry of models, beside those of the archive."),
+    ] = None,
+    profile: Annotated[
+        ProfileName | None, typer.Option(help="Effort; that of each object by default.")
+    ] = None,
+    workers: _Workers = None,
+    as_json: _Json = False,
+) -> None:
+    """Code ARCHIVE anew with registered models where it gets smaller; never larger."""
+    with _progress() as on_event:
+        result = archives.recompress(
+            archive, registry, profile.value if profile else None, workers or cores(), on_event
+        )
+    if as_json:
+        _print_json(
+            {
+                "objects": [
+                    {
+                        "name": one.name,
+                        "outcome": one.outcome.value,
+                        "reason": one.reason,
+                        "before_bytes": one.before_bytes,
+                        "after_bytes": one.after_bytes,
+                    }
+                    for one in result.objects
+                ],
+                "model_bytes": result.model_bytes,
+                "before_bytes": result.before_bytes,
+                "after_bytes": result.after_bytes,
+                "seconds": result.seconds,
+                "failures": _failures(result.failures),
+            }
+        )
+    else:
+        for one in result.objects:
+            _print_line(f"{one.name}: {one.outcome.value}, {one.reason}")
+        _print_line(
+            f"{result.replaced} of {len(result.objects)} objects replaced, "
+            f"{result.before_bytes} -> {result.after_bytes} bytes ({result.model_bytes} of models) in {result.seconds:.1f} s"
+        )
     _end(result.failures)
 
 
@@ -256,3 +317,4 @@ def _progress() -> Iterator[Callable[[Event], None]]:
 
 app.command("bench")(bench)
 app.command("train")(train)
+app.add_typer(models, name="models")
