@@ -196,7 +196,8 @@ def recompress(
             _print_line(f"{one.name}: {one.outcome.value}, {one.reason}")
         _print_line(
             f"{result.replaced} of {len(result.objects)} objects replaced, "
-            f"{result.before_bytes} -> {result.after_bytes} bytes ({result.model_bytes} of models) in {result.seconds:.1f} s"
+            f"{result.before_bytes} -> {result.after_bytes} bytes ({result.model_bytes} of models) "
+            f"in {result.seconds:.1f} s"
         )
     _end(result.failures)
 
