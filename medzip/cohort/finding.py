@@ -82,7 +82,7 @@ def _find(root: Path) -> Iterator[CohortSeries]:
         files = [path for path in root.rglob("*") if path.is_file()]
         arrays = sorted(path for path in files if path.suffix.lower() in _ARRAYS)
         if arrays:
-            yield from _arrays(root, arrays)
+            yield from _arrays(arrays)
         if len(arrays) < len(files):
             yield from _dicom(root)
 
@@ -106,11 +106,12 @@ def _indexed(root: Path) -> Iterator[CohortSeries]:
         yield CohortSeries(about, IndexSource(str(root), name))
 
 
-def _arrays(root: Path, arrays: list[Path]) -> Iterator[CohortSeries]:
+def _arrays(arrays: list[Path]) -> Iterator[CohortSeries]:
     for path in arrays:
-        name = path.relative_to(root).as_posix()
         voxels = read_array(path)
-        about = SeriesAbout(name, digest_of([sha256_file(path)]), int(voxels.size))
+        key = digest_of([sha256_file(path)])
+        # not by its path, which may name a patient: models are made to be passed on
+        about = SeriesAbout(key[:NAME_DIGITS], key, int(voxels.size))
         yield CohortSeries(about, ArraySource(str(path)))
 
 

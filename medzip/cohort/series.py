@@ -11,6 +11,7 @@ import numpy as np
 
 from medzip.archive.committing import discard
 from medzip.archive.reader import ObjectReader
+from medzip.archive.records import NAME_DIGITS
 from medzip.archive.staging import raw_volume, stage
 from medzip.codec.folders import model_folders
 from medzip.codec.packing import check_voxels
@@ -164,6 +165,11 @@ class CohortSeries:
 
     about: SeriesAbout
     source: ArraySource | IndexSource | DicomSource | ArchivedSource
+
+    @property
+    def name(self) -> str:
+        """First digits of its key, for logs and names of tasks, where paths may not appear."""
+        return self.about.key[:NAME_DIGITS]
 
     @contextmanager
     def open(self, scratch: Path) -> Iterator[Volume]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from medzip.report.dataset import ReportRows, read_report_rows, write_report_rows
 from medzip.report.html import render_report
+from medzip.report.learning import render_sampling, render_training
 from medzip.report.pictures import residual_picture
 from medzip.report.records import GainRecord, PeerRecord, PictureRecord
 from medzip.report.rows import rows_from
@@ -21,6 +22,8 @@ __all__ = [
     "ReportRows",
     "read_report_rows",
     "render_report",
+    "render_sampling",
+    "render_training",
     "residual_picture",
     "rows_from",
     "write_report_rows",

@@ -1,0 +1,204 @@
+"""Sample a cohort into a store to train on, on a Dask cluster.
+
+    python -m flows.sample SOURCE... STORE [--voxels 1000000] [--form default | --shape cube-5]
+                           [--modality CT] [--seed 0] [--workers 2 | --cluster YAML | --scheduler A]
+
+A run that was killed goes on with the series that are missing. Exit codes: 0 done, 1 something
+failed, 2 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+from flows.cluster import ClusterError, ClusterSpec
+from flows.learning import samples_table
+from flows.printing import told_on_stderr
+from flows.running import workers_of
+from medzip.archive import Failure, failure_of
+from medzip.cohort.sampling import scratch_of
+from medzip.errors import MedZipError
+from medzip.training.forms import inputs_form, neighbours_form
+from medzip.training.store import SampleStore
+from tasks.policy import StepFailedError
+from tasks.sampling import find_series, sample_lot
+from tasks.training import write_sampling_page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prefect_dask import DaskTaskRunner
+
+    from medzip.cohort import CohortSeries
+    from medzip.training.forms import Form
+
+__all__ = ["form_of", "main", "sample_training_set"]
+
+MOST_TASKS = 256
+"""Tasks of a sampling, at most: each stays in the scheduler's memory."""
+
+
+@flow(name="medzip-sample", flow_run_name="sample-{voxels}", persist_result=False)
+def sample_training_set(
+    source: str | list[str],
+    store: str,
+    voxels: int = 1_000_000,
+    form: str = "default",
+    shape: str | None = None,
+    modality: str = "",
+    seed: int = 0,
+    workers: int | None = None,
+    cluster: str | None = None,
+    scheduler: str | None = None,
+    report: str | None = None,
+) -> dict[str, Any]:
+    """Draw a training set from a cohort into a sample store.
+
+    Parameters
+    ----------
+    source : str or list of str
+        Folders of DICOM files or arrays, with an index.json, or MedZip archives; never changed.
+    store : str
+        Folder of the store; one of the same plan is completed.
+    voxels : int
+        How many to draw in all, equally from each scanner, kernel and pixel spacing.
+    form : str
+        "fast", "default" or "wide": whose inputs to keep.
+    shape : str, optional
+        Keep raw neighbours of this shape of the papers instead.
+    modality : str
+        "CT" or "MR" for those alone.
+    seed : int
+        Of every choice; the same arguments give the same store.
+    workers, cluster, scheduler
+        As flows/archive.py has them.
+    report : str, optional
+        The page to write; sampling.html beside the store if not given.
+
+    Returns
+    -------
+    dict
+        store, digest, series, samples.
+
+    Raises
+    ------
+    StepFailedError
+        If a series cannot be sampled; the others are, and stay.
+    ClusterError
+        If the cluster makes no sense or has no workers.
+    """
+    sources = tuple(
+        str(Path(s).absolute()) for s in ([source] if isinstance(source, str) else source)
+    )
+    folder = Path(store).absolute()
+    spec = ClusterSpec.read(
+        path=Path(cluster) if cluster else None, scheduler=scheduler, workers=workers
+    )
+    logging.getLogger("medzip").setLevel(logging.INFO)
+    with told_on_stderr(), ExitStack() as held:
+        wanted = form_of(form, shape)
+        runner, _ = held.enter_context(workers_of(spec))
+        cohort = runner.submit(find_series, {"sources": sources, "modality": modality}).result()
+        plan = SampleStore.plan(folder, wanted, [one.about for one in cohort], voxels, seed)
+        _sample_all(runner, cohort, plan)
+        shutil.rmtree(scratch_of(plan), ignore_errors=True)
+        done = SampleStore.open(folder)
+        samples_table(done)
+        page = report or str(folder.with_name(f"{folder.name}-sampling.html"))
+        runner.submit(write_sampling_page, {"store": str(folder), "out": page}).result()
+    return {
+        "store": str(folder),
+        "digest": done.digest,
+        "series": len(done.sampled),
+        "samples": sum(one.rows for one in done.sampled),
+    }
+
+
+def form_of(form: str, shape: str | None) -> Form:
+    """The form of a store by the names that users give."""
+    return neighbours_form(shape) if shape else inputs_form(form)
+
+
+def _sample_all(runner: DaskTaskRunner, cohort: Sequence[CohortSeries], store: SampleStore) -> None:
+    """Sample all series, a lot a task.
+
+    Raises
+    ------
+    StepFailedError
+        The first failure, when all others are done.
+    """
+    size = -(-len(cohort) // MOST_TASKS)
+    lots = [tuple(cohort[first : first + size]) for first in range(0, len(cohort), size)]
+    futures = [
+        runner.submit(
+            sample_lot,
+            {
+                "label": lot[0].name if len(lot) == 1 else f"{lot[0].name}-and-{len(lot) - 1}-more",
+                "items": lot,
+                "store": store,
+            },
+        )
+        for lot in lots
+    ]
+    artifact = create_progress_artifact(
+        progress=0.0, key="medzip-sampling-progress", description="series sampled"
+    )
+    failures: list[Failure] = []
+    for number, future in enumerate(futures):
+        try:
+            outcomes = future.result()
+        except StepFailedError as error:
+            outcomes = [error.failure]
+        failures += [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+        update_progress_artifact(artifact, progress=100.0 * (number + 1) / len(futures))
+    for failure in failures:
+        get_run_logger().warning("%s: %s: %s", failure.name, failure.stage, failure.kind)
+        # not through the log: that goes to Prefect's server, and a path may name a patient
+        print(f"{failure.name}: {failure.message}", file=sys.stderr)
+    if failures:
+        raise StepFailedError(failures[0], transient=False)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the flow from a terminal; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.sample", description="Sample a cohort into a store to train on."
+    )
+    parser.add_argument("source", nargs="+", metavar="SOURCE", help="folders; not changed")
+    parser.add_argument("store", metavar="STORE", help="folder of the store")
+    parser.add_argument("--voxels", type=int, default=1_000_000, metavar="N")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--form", default="default", help="whose inputs to keep")
+    what.add_argument("--shape", help="keep raw neighbours of this shape instead")
+    parser.add_argument("--modality", default="", help="CT or MR for those alone")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default 2)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--cluster", metavar="YAML", help="description of a Dask cluster")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler that runs already")
+    parser.add_argument("--report", metavar="HTML", help="page to write (STORE-sampling.html)")
+    arguments = vars(parser.parse_args(argv))
+    try:
+        done = sample_training_set(**arguments)
+    except StepFailedError:  # the flow has said why
+        return 1
+    except ClusterError as error:
+        parser.error(str(error))
+    except (MedZipError, OSError) as error:
+        print(f"error: {failure_of(None, 'start', error).message}", file=sys.stderr)
+        return 1
+    print(f"{done['samples']} samples of {done['series']} series in {done['store']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

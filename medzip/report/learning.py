@@ -1,0 +1,113 @@
+"""Pages of a sample store and of a trained model: one file each, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from medzip.atomic import write_atomic
+from medzip.errors import ModelError
+from medzip.report.charts import grouped_bars
+from medzip.report.lines import line_chart
+from medzip.training.curves import read_curves
+from medzip.training.store import SampleStore
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["render_sampling", "render_training"]
+
+CHARTED = 24
+"""Most series in the chart of bits; the table has all."""
+
+
+def render_sampling(store: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
+    """Render what a store holds: its strata and series.
+
+    Raises
+    ------
+    SourceError
+        There is no complete store.
+    """
+    opened = SampleStore.open(store)
+    strata: dict[tuple[str, str, str], list[Any]] = {}
+    for one in opened.sampled:
+        strata.setdefault(one.about.stratum, []).append(one)
+    return _write(
+        out,
+        "sampling.html",
+        store=opened,
+        samples=sum(one.rows for one in opened.sampled),
+        strata=sorted(strata.items()),
+    )
+
+
+def render_training(folder: str | os.PathLike[str], out: str | os.PathLike[str]) -> Path:
+    """Render how a model was trained: curves, bits by series, what it learned from.
+
+    Raises
+    ------
+    ModelError
+        The folder is no model directory of a training run.
+    """
+    path = Path(folder)
+    try:
+        about = json.loads((path / "training.json").read_bytes())
+        digest = json.loads((path / "config.json").read_bytes())["digest"]
+        points = read_curves(path / "curves.jsonl")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"expected a model directory in {folder}, got {type(error).__name__}; name one that a "
+            "training run wrote"
+        ) from error
+    looked = [(float(p.step), p.mean_bits) for p in points if p.mean_bits is not None]
+    curve = line_chart(
+        [
+            ("batches", "loss", [(float(p.step), p.loss) for p in points]),
+            ("held-out voxels, mean of series", "held", looked),
+        ]
+    )
+    bits: dict[str, float] = about["held_out_bits"]
+    before: dict[str, float] = about.get("start_bits", {})
+    worst = sorted(bits, key=lambda name: (-bits[name], name))
+    bars = grouped_bars(
+        [
+            (
+                name,
+                [("trained", bits[name], "own")]
+                + ([("before", before[name], "prove")] if name in before else []),
+            )
+            for name in worst[:CHARTED]
+        ]
+    )
+    return _write(
+        out,
+        "training.html",
+        about=about,
+        digest=digest,
+        curve=curve,
+        bars=bars,
+        bits=bits,
+        before=before,
+        worst=worst,
+        volumes={volume["name"]: volume for volume in about["volumes"]},
+        mean=sum(bits.values()) / len(bits),
+        mean_before=sum(before.values()) / len(before) if before else None,
+    )
+
+
+def _write(out: str | os.PathLike[str], template: str, **values: Any) -> Path:
+    environment = Environment(
+        loader=PackageLoader("medzip.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    target = Path(out)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(target, environment.get_template(template).render(**values).encode())
+    return target

@@ -1,0 +1,60 @@
+"""Tasks of a sampling: find the series of a cohort, sample a lot of them into a store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from medzip.cohort import find_cohort, sample_series
+from tasks.policy import IO_RETRIES, TAGS, StepFailedError, run_each
+
+if TYPE_CHECKING:
+    from medzip.archive import Failure
+    from medzip.cohort import CohortSeries
+    from medzip.training.store import SampledSeries, SampleStore
+
+__all__ = ["find_series", "sample_lot"]
+
+HOUR = 3600.0
+
+
+@task(
+    task_run_name="find",
+    tags=TAGS,
+    timeout_seconds=24 * HOUR,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    **IO_RETRIES,
+)
+def find_series(sources: tuple[str, ...], modality: str) -> tuple[CohortSeries, ...]:
+    """Find the series to learn from.
+
+    Raises
+    ------
+    StepFailedError
+        If a source is missing, or there is nothing to learn from.
+    """
+    try:
+        return find_cohort(sources, modality)
+    except Exception as error:
+        raise StepFailedError.of("cohort", "find", error) from None
+
+
+@task(
+    task_run_name="sample-{label}",
+    tags=TAGS,
+    timeout_seconds=6 * HOUR,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    **IO_RETRIES,
+)
+def sample_lot(
+    label: str, items: tuple[CohortSeries, ...], store: SampleStore
+) -> list[SampledSeries | Failure]:
+    """Sample each series into the store, as it was planned.
+
+    Never cached: the store itself holds what has been sampled, and gives it back.
+    """
+    return run_each("sample", lambda series: sample_series(store, series), items)
