@@ -112,7 +112,7 @@ def _curve_markdown(trained: TrainedModel, points: list[Point]) -> str:
     lines = [
         f"# Model `{trained.digest[:16]}`",
         "",
-        f"{trained.voxels} voxels, {trained.seconds:.0f} s, mean {mean:.4f} bits a voxel (held out).",
+        f"{trained.voxels} voxels, {trained.seconds:.0f} s, {mean:.4f} bits a voxel held out.",
         "",
         "| step | loss | held out | rate | seconds |",
         "|---:|---:|---:|---:|---:|",

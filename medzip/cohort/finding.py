@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,6 @@ from medzip.training.fit import LEAST_VOXELS
 from medzip.training.strata import SeriesAbout
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Iterator
 
 __all__ = ["find_cohort"]
@@ -56,7 +56,7 @@ def find_cohort(
     SourceError
         A source is missing, or there is nothing to learn from.
     """
-    folders = [sources] if isinstance(sources, (str, Path)) else list(sources)  # type: ignore[list-item]
+    folders = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
     found: dict[str, CohortSeries] = {}
     for folder in folders:
         for series in _find(Path(folder)):
