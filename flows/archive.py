@@ -45,8 +45,6 @@ from tasks.series import scan_sources
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from prefect_dask import DaskTaskRunner
-
     from medzip.archive import ObjectPlan
 
 __all__ = ["IncompleteError", "archive_cohort", "main"]
@@ -62,6 +60,7 @@ def archive_cohort(
     scheduler: str | None = None,
     report: str | None = None,
     compare: int = COMPARED,
+    models: str | None = None,
 ) -> Any:
     """Compress everything under SOURCE into ARCHIVE and prove that every byte comes back.
 
@@ -87,6 +86,9 @@ def archive_cohort(
         given. Not inside it, since there every byte is covered by a digest.
     compare : int
         How many of the largest objects to measure other codecs on, for the report.
+    models : str, optional
+        Registry of models: each series is coded with the one that takes fewest bytes on a sample
+        of it, the profile's own and those of the archive among them.
 
     Returns
     -------
@@ -117,7 +119,9 @@ def archive_cohort(
         held.enter_context(steps.archive_lock(archive))
         runner, workers = held.enter_context(workers_of(spec))
         inventory = runner.submit(scan_sources, {"sources": sources}).result()
-        records = _archive_all(runner, workers, inventory.plans, archive, profile)
+        registry = None if models is None else str(Path(models).absolute())
+        line = Line(runner, archive, profile, registry)
+        records = _archive_all(line, workers, inventory.plans, profile)
         failures = inventory.failures + tuple(r.failure for r in records if r.failure is not None)
         runner.submit(publish_index, {"archive": archive, "records": records}).result()
         summary = Summary(archive, profile, records, failures, time.monotonic() - clock)
@@ -158,14 +162,9 @@ class IncompleteError(MedZipError):
 
 
 def _archive_all(
-    runner: DaskTaskRunner,
-    workers: int,
-    plans: tuple[ObjectPlan, ...],
-    archive: str,
-    profile: str,
+    line: Line, workers: int, plans: tuple[ObjectPlan, ...], profile: str
 ) -> tuple[SeriesRecord, ...]:
     """Take every object through the line; returns one record each in the order of their keys."""
-    line = Line(runner, archive, profile)
     lots = lots_of(plans)
     progress = Progress(len(plans), sum(plan.raw_bytes for plan in plans))
     records: list[SeriesRecord] = []
@@ -216,6 +215,7 @@ def main(argv: list[str] | None = None) -> int:
         metavar="N",
         help="measure other codecs on the N largest objects for the report (default %(default)s)",
     )
+    parser.add_argument("--models", metavar="REGISTRY", help="registry of models to choose from")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     arguments = vars(parser.parse_args(argv))
     as_json = arguments.pop("json")

@@ -56,12 +56,17 @@ class Line:
         Folder of the archive.
     profile : str
         Profile of the codec.
+    models : str, optional
+        Registry of models to choose from.
     """
 
-    def __init__(self, runner: DaskTaskRunner, archive: str, profile: str) -> None:
+    def __init__(
+        self, runner: DaskTaskRunner, archive: str, profile: str, models: str | None = None
+    ) -> None:
         self._runner = runner
         self._archive = archive
         self._profile = profile
+        self._models = models
 
     def take(self, lot: Sequence[ObjectPlan]) -> list[SeriesRecord]:
         """Archive the objects of a lot.
@@ -97,7 +102,9 @@ class Line:
     def _code(self, run: _LotRun, staged: Sequence[Staged]) -> list[Staged]:
         """Fit and encode; returns the objects of which every slab is there."""
         by_key = {item.key: item for item in staged}
-        fitted: list[Fitted] = run.step("fit", fit_series, staged, fit_is_there)
+        fitted: list[Fitted] = run.step(
+            "fit", fit_series, staged, fit_is_there, models=self._models
+        )
         both = [(by_key[item.key], item) for item in fitted]
         pairs = [(item, fit) for item, fit in both if item.volumes]
         if len(pairs) == 1:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prefect_dask import DaskTaskRunner
 
     from medzip.archive import Summary
+    from medzip.report import GainRecord
 
 __all__ = ["COMPARED", "report_run"]
 
@@ -29,7 +30,12 @@ LOT_VOXELS = 2**20
 
 
 def report_run(
-    runner: DaskTaskRunner, summary: Summary, folder: str, started: datetime, compare: int
+    runner: DaskTaskRunner,
+    summary: Summary,
+    folder: str,
+    started: datetime,
+    compare: int,
+    gains: tuple[GainRecord, ...] = (),
 ) -> str:
     """Write the rows of this run and the page; returns the path of the page.
 
@@ -61,6 +67,7 @@ def report_run(
         "run_id": str(flow_run.id),
         "started": started,
         "compared": tuple(compared),
+        "gains": gains,
     }
     page: str = runner.submit(write_report, parameters).result()
     return page

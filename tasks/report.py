@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from medzip.archive import Failure, Summary
+    from medzip.report import GainRecord
 
 __all__ = ["Comparison", "compare_series", "write_report"]
 
@@ -57,7 +58,12 @@ def compare_series(label: str, items: tuple[Comparison, ...]) -> list[Beside | F
     **IO_RETRIES,
 )
 def write_report(
-    summary: Summary, folder: str, run_id: str, started: datetime, compared: tuple[Beside, ...] = ()
+    summary: Summary,
+    folder: str,
+    run_id: str,
+    started: datetime,
+    compared: tuple[Beside, ...] = (),
+    gains: tuple[GainRecord, ...] = (),
 ) -> str:
     """Add the rows of this run to the dataset FOLDER/rows and render FOLDER/report.html.
 
@@ -73,6 +79,7 @@ def write_report(
             started=started,
             peers=[peer for item in compared for peer in item.peers],
             pictures=[item.picture for item in compared if item.picture is not None],
+            gains=gains,
         )
         dataset = Path(folder) / "rows"
         write_report_rows(dataset, rows)

@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 
 from medzip import archive as steps
 from medzip.archive.encoding import read_fitted
+from medzip.archive.models import offered_to
 from tasks.policy import IO_RETRIES, TAGS, StepFailedError, cache_key, run_each
 
 if TYPE_CHECKING:
@@ -89,14 +90,16 @@ def stage_series(
 
 
 def fit_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
-    """Key of a fit: the voxels (by key of the object) and all that turns them into weights.
+    """Key of a fit: the voxels (by key of the object) and all that turns them into weights, such
+    as the models on offer.
 
     None, which is no caching, for a lot of several small objects: its result may hold failures.
     """
     items: tuple[Staged, ...] = parameters["items"]
     if len(items) != 1:
         return None
-    return cache_key("fit", items[0])
+    offered = offered_to(items[0].archive, parameters.get("models"))
+    return cache_key("fit", items[0], models=[entry.digest for entry in offered])
 
 
 @task(
@@ -108,9 +111,14 @@ def fit_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
     result_serializer="json",
     **IO_RETRIES,
 )
-def fit_series(label: str, items: tuple[Staged, ...]) -> list[Fitted | Failure]:
-    """Fit a model to each volume of each object and write it beside the slabs."""
-    return run_each("fit", steps.fit, items)
+def fit_series(
+    label: str, items: tuple[Staged, ...], models: str | None = None
+) -> list[Fitted | Failure]:
+    """Fit a model to each volume of each object and write it beside the slabs.
+
+    Where models are registered, each volume starts from the one that codes a sample of it best.
+    """
+    return run_each("fit", lambda staged: steps.fit(staged, models), items)
 
 
 def fit_is_there(staged: Staged) -> bool:

@@ -42,16 +42,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from medzip.archive.layout import StrPath
-    from medzip.archive.records import ModelTrial, Proof, Staged
+    from medzip.archive.records import Fitted, ModelTrial, Proof, Staged
 
 __all__ = [
     "Candidate",
     "Gate",
     "Outcome",
+    "Prepared",
     "RecompressSummary",
     "Recompressed",
     "candidates",
     "end_recompressing",
+    "not_smaller",
+    "prepare",
     "recompress",
     "released",
     "worth_coding",
@@ -191,6 +194,62 @@ def candidates(archive: StrPath) -> tuple[list[Candidate], list[Recompressed]]:
                 Recompressed(path.stem, Outcome.FAILED, 0, 0, failure.kind, 0.0, None, (), failure)
             )
     return sorted(found, key=lambda one: (-one.voxels, one.key)), broken
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An object laid out, with new models where they promise fewer bytes.
+
+    Attributes
+    ----------
+    staged : Staged
+        Its raw slabs.
+    fitted : Fitted or None
+        Its new models; None where it stays as it is.
+    trials : tuple of ModelTrial
+        What the models made of a sample.
+    reason : str
+        Why it stays, or "".
+    seconds : float
+        How long that took.
+    """
+
+    staged: Staged
+    fitted: Fitted | None
+    trials: tuple[ModelTrial, ...]
+    reason: str
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """Name of the object in logs and reports."""
+        return self.staged.name
+
+
+def prepare(
+    archive: StrPath, key: str, models: StrPath | None = None, profile: str | None = None
+) -> Prepared:
+    """Lay an object out and fit new models, as far as that is worth it.
+
+    Parameters
+    ----------
+    archive, models, profile
+        As for `recompress`.
+    key : str
+        Key of a committed object with voxels.
+    """
+    started = time.perf_counter()
+    staged = unpack(archive, key, profile)
+    trials = choose(staged, models)
+    reason = worth_fitting(staged, trials)
+    fitted = None
+    if not reason:
+        fitted = fit(staged, models)
+        reason = worth_coding(staged)
+    if reason:
+        discard(archive, key)
+        fitted = None
+    return Prepared(staged, fitted, trials, reason, time.perf_counter() - started)
 
 
 def worth_fitting(staged: Staged, trials: Sequence[ModelTrial]) -> str:
@@ -387,15 +446,10 @@ class _Run:
             discard(self._archive, one.key)
 
     def _steps(self, one: Candidate, started: float) -> None:
-        staged = unpack(self._archive, one.key, self._profile)
-        trials = choose(staged, self._models)
-        reason = worth_fitting(staged, trials)
-        if not reason:
-            fit(staged, self._models)
-            reason = worth_coding(staged)
-        if reason:
-            self._end(one, Outcome.KEPT, reason, started, trials)
-            discard(self._archive, one.key)
+        prepared = prepare(self._archive, one.key, self._models, self._profile)
+        staged, trials = prepared.staged, prepared.trials
+        if prepared.reason:
+            self._end(one, Outcome.KEPT, prepared.reason, started, trials)
             return
         calls = [(staged, volume, slab) for volume, slab in staged.slab_indices]
         for _, result in fan_out(encode, calls, self._workers):
@@ -403,8 +457,7 @@ class _Run:
                 raise result
         sealed = seal(staged)
         if sealed.size >= one.size:
-            reason = f"{sealed.size} bytes with the new model"
-            self._end(one, Outcome.KEPT, reason, started, trials)
+            self._end(one, Outcome.KEPT, not_smaller(sealed.size), started, trials)
             discard(self._archive, one.key)
             return
         self._end(one, Outcome.KEPT, "waits", started, trials)
@@ -432,6 +485,11 @@ class _Run:
         self.done[one.key] = Recompressed(
             one.key, outcome, one.size, one.size, reason, seconds, None, trials, failure
         )
+
+
+def not_smaller(size: int) -> str:
+    """Why an object stays that was coded anew."""
+    return f"{size} bytes with the new models"
 
 
 def released(one: Recompressed, proof: Proof, before: int, error: Exception | None) -> Recompressed:
