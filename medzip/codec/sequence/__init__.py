@@ -1,13 +1,15 @@
 """The papers' predictors in integers: a sequence of causal neighbours -> a prediction -> words.
 
-`shapes` (which neighbours, in which order) -> `gather` (their normalised values) -> `lstm`, `mlp`
-(plain NumPy definitions over `gates`) -> `backends` (intervals) -> `model` (kind 3, over
-`weights`).
+`shapes` (which neighbours, in which order) -> `gather` (their normalised values) -> `lstm`, `mlp`,
+`attention` (plain NumPy definitions over `gates`) -> `backends` (intervals) -> `model` (kind 3,
+over `weights`). `plain` codes slabs with them; `engine` does the same fast, over `passes`,
+`kernels` and `coding`.
 """
 
 from medzip.codec.compiled import compiled_by_source
 
 with compiled_by_source():
+    from medzip.codec.sequence.attention import IntegerAttention
     from medzip.codec.sequence.lstm import IntegerLSTM
     from medzip.codec.sequence.mlp import IntegerMLP
     from medzip.codec.sequence.model import (
@@ -19,6 +21,7 @@ with compiled_by_source():
 
 __all__ = [
     "SHAPES",
+    "IntegerAttention",
     "IntegerLSTM",
     "IntegerMLP",
     "SequenceModel",

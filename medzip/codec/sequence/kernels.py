@@ -1,4 +1,4 @@
-"""The integers of `medzip.codec.sequence.lstm` and `mlp`, fast (Numba).
+"""The integers of `medzip.codec.sequence.lstm`, `mlp` and `attention`, fast (Numba).
 
 What stands around the matrix products. Columns are voxels; a matrix of halves has all high halves
 first, then all low ones, so that one int8 product makes all four parts of an exact 14 x 16 bit
@@ -16,11 +16,13 @@ import numpy as np
 
 from medzip.codec.sequence.gates import gate_table
 
-__all__ = ["activate", "fill", "halve", "head", "packed_gates", "recur", "voxels_of_step"]
+__all__ = ["activate", "attend", "fill", "halve", "head", "packed_gates", "recur", "voxels_of_step"]
 
 I4 = np.int32
 I8 = np.int64
 _LIMIT = 16 << 15
+_BLOCK = 64
+"""Columns that attention takes at once: what it keeps of them stays in the caches."""
 
 
 def packed_gates() -> np.ndarray:
@@ -220,6 +222,89 @@ def halve(values, halves):
             top = I4(I4(v + I4(128)) >> I4(8))
             halves[r, i] = np.int8(top)
             halves[r, width + i] = np.int8(v - I4(top << I4(8)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _embed(x, weight, place, shift, limit, out):
+    """One number of one voxel of all sequences."""
+    whole = (I8(place) << I8(8)) + (I8(1) << (I8(shift) - I8(1)))
+    for i in range(len(x)):
+        y = (I8(weight) * I8(x[i]) + whole) >> I8(shift)
+        y = max(y, (y * I8(655)) >> I8(16))
+        out[i] = I4(min(max(y, -limit), limit))
+
+
+@numba.njit(cache=True, nogil=True)
+def _dot(a, b, out):
+    for i in range(len(out)):
+        out[i] += I8(a[i]) * I8(b[i])
+
+
+@numba.njit(cache=True, nogil=True)
+def attend(sequences, embed, place, shift, limit, questions, score_shift, exp_table, halves):
+    """What the heads find, c of `IntegerAttention`.
+
+    Parameters
+    ----------
+    sequences
+        int16 (L, n), n a multiple of 16.
+    embed, place, shift, score_shift
+        As in `IntegerAttention`.
+    limit
+        Of an activation.
+    questions
+        int8 (H width, 2n): halves of u.
+    exp_table
+        `medzip.codec.tables.exp2_table`.
+    halves
+        int8 (H width, 2n), written.
+    """
+    length, columns = sequences.shape
+    width, rows = embed.shape[1], len(questions)
+    places = I8(score_shift[0])
+    for start in range(0, columns, _BLOCK):
+        block = min(_BLOCK, columns - start)
+        e = np.empty((length, width, block), dtype=np.int32)
+        u = np.empty((width, block), dtype=np.int32)
+        share = np.empty((length, block), dtype=np.int64)
+        total = np.empty(block, dtype=np.int64)
+        for t in range(length):
+            x = sequences[t, start : start + block]
+            for j in range(width):
+                _embed(x, embed[t, j], place[t, j], shift[j], I8(limit), e[t, j])
+        for first in range(0, rows, width):
+            for j in range(width):
+                for i in range(block):
+                    at = start + i
+                    u[j, i] = I4(I4(questions[first + j, at]) << I4(8)) + I4(
+                        questions[first + j, columns + at]
+                    )
+            share[:] = I8(1) << (places - I8(1))
+            for t in range(length):
+                for j in range(width):
+                    _dot(u[j], e[t, j], share[t])
+            for i in range(block):
+                largest = share[0, i] >> places
+                for t in range(length):
+                    share[t, i] >>= places
+                    largest = max(largest, share[t, i])
+                whole = I8(0)
+                for t in range(length):
+                    down = max(share[t, i] - largest, I8(-4096))
+                    share[t, i] = exp_table[down & 255] >> -(down >> 8)
+                    whole += share[t, i]
+                reciprocal = (I8(1) << I8(40)) // whole
+                for t in range(length):
+                    share[t, i] = (share[t, i] * reciprocal) >> I8(20)
+            for j in range(width):
+                total[:] = I8(1) << I8(19)
+                for t in range(length):
+                    _dot(share[t], e[t, j], total)
+                for i in range(block):
+                    c = total[i] >> I8(20)
+                    top = (c + I8(128)) >> I8(8)
+                    halves[first + j, start + i] = np.int8(top)
+                    halves[first + j, columns + start + i] = np.int8(c - (top << I8(8)))
 
 
 @numba.njit(cache=True, nogil=True)

@@ -15,6 +15,7 @@ from safetensors.numpy import save as save_tensors
 
 from medzip.canonical import canonical_json
 from medzip.codec.model import MAGIC, SEQUENCE, Model, read_limited
+from medzip.codec.sequence.attention import IntegerAttention
 from medzip.codec.sequence.backends import BACKENDS, CONDITIONAL, check_table
 from medzip.codec.sequence.lstm import IntegerLSTM
 from medzip.codec.sequence.mlp import IntegerMLP
@@ -35,8 +36,12 @@ __all__ = [
     "write_sequence_model",
 ]
 
-Predictor = IntegerLSTM | IntegerMLP
-PREDICTORS: dict[str, type[Predictor]] = {"lstm": IntegerLSTM, "mlp": IntegerMLP}
+Predictor = IntegerLSTM | IntegerMLP | IntegerAttention
+PREDICTORS: dict[str, type[Predictor]] = {
+    "lstm": IntegerLSTM,
+    "mlp": IntegerMLP,
+    "attention": IntegerAttention,
+}
 """By the name that a configuration has."""
 _MOST_CONFIG = 1 << 16
 _MOST_WEIGHTS = 1 << 24

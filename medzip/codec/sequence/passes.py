@@ -14,9 +14,11 @@ from medzip.codec.products import Product
 from medzip.codec.sequence import kernels
 from medzip.codec.sequence.gates import ACTIVATION_LIMIT, OUTPUT_LIMIT, split
 from medzip.codec.sequence.lstm import IntegerLSTM
+from medzip.codec.sequence.mlp import IntegerMLP
+from medzip.codec.tables import exp2_table
 
 if TYPE_CHECKING:
-    from medzip.codec.sequence.mlp import IntegerMLP
+    from medzip.codec.sequence.attention import IntegerAttention
     from medzip.codec.sequence.model import Predictor
 
 __all__ = ["Pass", "pass_of"]
@@ -48,7 +50,9 @@ def pass_of(predictor: Predictor, capacity: int, exact_int8: bool | None = None)
     """
     if isinstance(predictor, IntegerLSTM):
         return _LSTMPass(predictor, capacity, exact_int8)
-    return _MLPPass(predictor, capacity, exact_int8)
+    if isinstance(predictor, IntegerMLP):
+        return _MLPPass(predictor, capacity, exact_int8)
+    return _AttentionPass(predictor, capacity, exact_int8)
 
 
 def _halved(weights: np.ndarray, capacity: int, exact_int8: bool | None) -> Product:
@@ -106,6 +110,56 @@ class _MLPPass:
         layers = zip(self._products, predictor.biases, predictor.shifts, after, strict=True)
         for product, bias, shift, halves in layers:
             kernels.activate(product(2 * width), bias, shift, ACTIVATION_LIMIT, halves)
+        out = self._out[:width]
+        kernels.head(
+            last, predictor.head, predictor.head_bias, predictor.head_shift, OUTPUT_LIMIT, out
+        )
+        return out
+
+
+class _AttentionPass:
+    def __init__(self, predictor: IntegerAttention, capacity: int, exact_int8: bool | None) -> None:
+        self._predictor = predictor
+        self._query = _halved(predictor.query, capacity, exact_int8)
+        self._inner = _halved(predictor.inner, capacity, exact_int8)
+        self._questions = np.zeros(2 * capacity * len(predictor.query), dtype=np.int8)
+        self._last = np.zeros(2 * capacity * len(predictor.head), dtype=np.int8)
+        self._out = np.zeros(capacity, dtype=np.int64)
+        self._exp_table = exp2_table()
+
+    def __call__(self, sequences: np.ndarray) -> np.ndarray:
+        predictor, width = self._predictor, sequences.shape[1]
+        rows, double = len(predictor.query), 2 * width
+        questions = self._questions[: rows * double].reshape(rows, double)
+        last = self._last[: len(predictor.head) * double].reshape(-1, double)
+        kernels.halve(sequences, self._query.input_view(double))
+        kernels.activate(
+            self._query(double),
+            predictor.query_bias,
+            predictor.query_shift,
+            ACTIVATION_LIMIT,
+            questions,
+        )
+        seen = self._inner.input_view(double)
+        kernels.attend(
+            sequences,
+            predictor.embed,
+            predictor.place,
+            predictor.embed_shift,
+            ACTIVATION_LIMIT,
+            questions,
+            predictor.score_shift,
+            self._exp_table,
+            seen[:rows],
+        )
+        kernels.halve(sequences, seen[rows:])
+        kernels.activate(
+            self._inner(double),
+            predictor.inner_bias,
+            predictor.inner_shift,
+            ACTIVATION_LIMIT,
+            last,
+        )
         out = self._out[:width]
         kernels.head(
             last, predictor.head, predictor.head_bias, predictor.head_shift, OUTPUT_LIMIT, out
