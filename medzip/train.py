@@ -1,8 +1,12 @@
-"""`medzip train`: a base model from a folder of volumes.
+"""`medzip train`: a model from a folder of volumes, or from a store of samples of them.
 
 The shipped models were trained with (see their MODEL_CARD.md for data and figures):
 
     medzip train CORPUS medzip/models/default --form default
+
+With ``--checkpoint`` the samples and the state of the run are kept in a folder, a killed run goes
+on with ``--resume``, and the model goes to DESTINATION/<digest>. A sample store in place of the
+corpus is trained on as it is.
 """
 
 from __future__ import annotations
@@ -11,18 +15,26 @@ import json
 import logging
 import platform
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+if TYPE_CHECKING:
+    from medzip.training.optimise import Recipe
+
 __all__ = ["train"]
 
 
 def train(
-    corpus: Annotated[Path, typer.Argument(help="DICOM files, .npy arrays, or an index.json.")],
-    destination: Annotated[Path, typer.Argument(help="Folder of the model, made if absent.")],
+    corpus: Annotated[
+        Path,
+        typer.Argument(help="DICOM, .npy arrays, an index.json, an archive, or a sample store."),
+    ],
+    destination: Annotated[
+        Path, typer.Argument(help="Folder of the model; of models with --checkpoint or a store.")
+    ],
     form: Annotated[
         str, typer.Option(help="fast, default or wide: the network's form.")
     ] = "default",
@@ -30,12 +42,24 @@ def train(
     batch: Annotated[int, typer.Option(min=16, help="Voxels a step.")] = 4096,
     rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 4e-3,
     per_volume: Annotated[int, typer.Option(min=1000, help="Voxels drawn a volume.")] = 250_000,
-    start: Annotated[Path | None, typer.Option(help="Model folder to go on from.")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Model folder (or shipped name, with a store) to go on from."),
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     seed: Annotated[int, typer.Option(help="Of weights and sample.")] = 0,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder of samples and checkpoints; kept.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in that folder.")
+    ] = False,
+    voxels: Annotated[
+        int, typer.Option(min=1000, help="Voxels of the store, equally by scanner and kernel.")
+    ] = 1_000_000,
 ) -> None:
-    """Train a base model: config.json, model.safetensors, training.json, MODEL_CARD.md."""
+    """Train a model: config.json, model.safetensors, training.json, MODEL_CARD.md."""
     import torch
 
     from medzip.codec.model import network_digest, read_network, write_network
@@ -48,16 +72,16 @@ def train(
     if form not in ARCHITECTURES:
         raise typer.BadParameter(f"expected one of {', '.join(ARCHITECTURES)}, got {form}")
     torch.set_num_threads(threads)
+    if checkpoint is not None or (corpus / "store.json").is_file():
+        work = corpus / "runs" / "command" if checkpoint is None else checkpoint
+        recipe = Recipe(steps, batch, rate=rate, seed=seed)
+        _train_on_store(corpus, destination, work, resume, form, voxels, recipe, start, device)
+        return
+    if resume:
+        raise typer.BadParameter("expected --checkpoint with --resume, got none; name the folder")
     volumes = find_volumes(corpus)
     first = None if start is None else read_network(start)
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("step {task.completed} of {task.total}"),
-        BarColumn(),
-        TextColumn("{task.fields[loss]:.4f} bits"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
+    with _bar() as bar:
         task = bar.add_task("train", total=steps, loss=0.0)
         trained = train_base(
             ((volume.name, volume.load()) for volume in volumes),
@@ -98,3 +122,65 @@ def train(
     (destination / "MODEL_CARD.md").write_text(card)
     mean = sum(trained.bits.values()) / len(trained.bits)
     Console().print(f"{mean:.4f} bits a voxel outside flat contexts, mean of {len(trained.bits)}")
+
+
+def _train_on_store(
+    corpus: Path,
+    models: Path,
+    work: Path,
+    resume: bool,
+    form: str,
+    voxels: int,
+    recipe: Recipe,
+    start: Path | None,
+    device: str,
+) -> None:
+    """Sample the corpus if it is not a store, then train on the store, or go on."""
+    from medzip.cohort import find_cohort, sample_cohort
+    from medzip.training.forms import inputs_form
+    from medzip.training.run import CHECKPOINT, TrainingRun, train_on_store
+
+    if (work / CHECKPOINT).exists() and not resume:
+        raise typer.BadParameter(
+            f"expected no checkpoint in {work}, got one; --resume goes on from it, another "
+            "--checkpoint begins anew"
+        )
+    console = Console(stderr=True)
+    store = corpus
+    if not (corpus / "store.json").is_file():
+        store = work / "samples"
+        sample_cohort(
+            find_cohort(corpus),
+            store,
+            inputs_form(form),
+            voxels,
+            recipe.seed,
+            lambda one: console.print(f"{one.about.name}: {one.rows} samples", highlight=False),
+        )
+    run = TrainingRun(recipe, start=None if start is None else str(start), device=device)
+    with _bar() as bar:
+        task = bar.add_task("train", total=recipe.steps, loss=0.0)
+        trained = train_on_store(
+            store,
+            models,
+            work,
+            run,
+            progress=lambda point: bar.update(task, completed=point.step, loss=point.loss),
+        )
+    mean = sum(trained.bits.values()) / len(trained.bits)
+    Console().print(
+        f"{mean:.4f} bits a voxel outside flat contexts, mean of {len(trained.bits)}: "
+        f"{trained.folder}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _bar() -> Progress:
+    columns = (
+        TextColumn("step {task.completed} of {task.total}"),
+        BarColumn(),
+        TextColumn("{task.fields[loss]:.4f} bits"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True))

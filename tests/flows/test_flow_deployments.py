@@ -66,17 +66,31 @@ def test_first_line_names_the_schema() -> None:
     assert first.endswith("/prefect.yaml.schema.json")
 
 
-def test_two_deployments_of_one_flow(content: dict[str, Any]) -> None:
-    on_demand, nightly = content["deployments"]
+def deployments_of(content: dict[str, Any]) -> dict[str, Any]:
+    return {deployment["name"]: deployment for deployment in content["deployments"]}
+
+
+def test_two_deployments_archive(content: dict[str, Any]) -> None:
+    deployments = deployments_of(content)
+    on_demand, nightly = deployments["on-demand"], deployments["nightly"]
     assert on_demand["entrypoint"] == nightly["entrypoint"]
-    path, _, function = on_demand["entrypoint"].partition(":")
-    assert f"def {function}(" in (ROOT / path).read_text()
     assert "schedules" not in on_demand
     assert [(s["cron"], s["active"]) for s in nightly["schedules"]] == [("0 1 * * *", False)]
-    for deployment in (on_demand, nightly):
+    assert content["pull"], "without a pull step Prefect stores the folder of whoever deploys"
+
+
+def test_training_waits_for_a_gpu_and_sampling_does_not(content: dict[str, Any]) -> None:
+    deployments = deployments_of(content)
+    pools = {name: deployments[name]["work_pool"]["name"] for name in ("sample", "train")}
+    assert pools == {"sample": "medzip", "train": "gpu"}
+
+
+def test_every_deployment_is_of_a_flow_that_is_there(content: dict[str, Any]) -> None:
+    for deployment in content["deployments"]:
+        path, _, function = deployment["entrypoint"].partition(":")
+        assert f"def {function}(" in (ROOT / path).read_text()
         assert deployment["concurrency_limit"]["limit"] == 1
         assert deployment["work_pool"]["job_variables"]["env"]["DO_NOT_TRACK"] == "1"
-    assert content["pull"], "without a pull step Prefect stores the folder of whoever deploys"
 
 
 def test_version_is_the_one_that_is_tested(content: dict[str, Any]) -> None:
