@@ -125,6 +125,10 @@ class SequenceEngine:
 
     def _decode(self, data: bytes, count: int) -> np.ndarray:
         values = np.zeros(self._shape, dtype=np.uint16)
+        if len(data) % 4:
+            raise CorruptStreamError(
+                f"expected whole 32-bit words, got {len(data)} bytes; restore it from a copy"
+            )
         stream = np.frombuffer(data, dtype="<u4").astype(np.uint32)
         words = np.concatenate([stream, np.zeros(2, dtype=np.uint32)])
         state = rangecoder.decoder_state([stream])[0]

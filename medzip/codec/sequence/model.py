@@ -205,7 +205,12 @@ def read_sequence_model(folder: Traversable) -> SequenceModel:
 
 def _array_shapes(config: Any) -> dict[str, tuple[int, ...]]:
     """Arrays of a configuration, within the format's limits before any is made."""
-    if not isinstance(config, dict) or set(config) != _KEYS or config["kind"] not in PREDICTORS:
+    if (
+        not isinstance(config, dict)
+        or set(config) != _KEYS
+        or config["kind"] not in PREDICTORS
+        or not isinstance(config["form"], dict)
+    ):
         raise ModelError(
             f"expected {sorted(_KEYS)} of a kind among {', '.join(PREDICTORS)}, got "
             f"{str(config)[:200]}; use a newer MedZip"
