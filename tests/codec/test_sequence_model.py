@@ -11,6 +11,7 @@ from pathlib import Path
 import google_crc32c
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sequences import KINDS, random_model, random_predictor
@@ -26,6 +27,7 @@ from medzip.codec.sequence.plain import decode_plain
 from medzip.codec.sequence.weights import decode_weights, encode_weights
 from medzip.codec.stream import read_stream
 from medzip.errors import CorruptStreamError, ModelError
+from medzip.zarr_codec import MedZipCodec
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "1" / "sequence"
 CASES = {
@@ -212,6 +214,22 @@ def test_slabs_of_golden_models_are_written_as_they_were() -> None:
 def test_the_default_table_is_coded_as_one() -> None:
     model = SequenceModel(random_predictor("mlp", 13), "cube-3", "conditional", default_table())
     assert np.array_equal(Model.from_bytes(model.to_bytes()).table, default_table())
+
+
+def test_zarr_arrays_carry_it() -> None:
+    model = random_model("lstm", "pyramid-5-3-1-rows", "conditional")
+    voxels = np.random.default_rng(0).integers(-50, 400, (5, 9, 12)).astype(np.int16)
+    array = zarr.create_array(
+        zarr.storage.MemoryStore(),
+        shape=voxels.shape,
+        dtype=voxels.dtype,
+        chunks=(2, 9, 12),
+        serializer=MedZipCodec.of(model),
+        filters=None,
+        compressors=None,
+    )
+    array[:] = voxels
+    assert np.array_equal(array[:], voxels)
 
 
 def write() -> None:

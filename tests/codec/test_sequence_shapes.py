@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -85,3 +87,16 @@ def test_every_voxel_has_one_step(name: str, size: tuple[int, int, int]) -> None
 def test_unknown_shapes_are_named() -> None:
     with pytest.raises(ValueError, match=r"expected a shape among line-5, .* got 'cube-4'"):
         shape_named("cube-4")
+
+
+def test_the_table_of_the_documentation_is_this_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "neighbourhoods.md").read_text()
+    rows = [line.strip("| \n").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows[1:]] == [n for n in SHAPES if not n.endswith("-rows")]
+    for name, *lengths, schedules in rows[1:]:
+        pair = [SHAPES[name], SHAPES.get(f"{name}-rows")]
+        expected = [str(n) if n else "-" for s in pair for n in (s and s.published, s and len(s))]
+        assert lengths == expected
+        assert schedules == ", ".join(
+            f"({s.schedule.wz}, {s.schedule.wy}, {s.schedule.wx})" for s in pair if s
+        )
