@@ -118,7 +118,7 @@ class SequenceEngine:
         guesses = self._predictions(values, count)
         code = self._coder(values, count, coding.encode_conditional, coding.encode_order0)
         position = 0
-        for voxels in self._batches():
+        for voxels in self.batches():
             z, y, x = voxels.T
             position = code(voxels, guesses[z, y, x].astype(np.int64), state, words, position)
         return words[: rangecoder.finish(state, words, position)].astype("<u4").tobytes()
@@ -137,11 +137,11 @@ class SequenceEngine:
         inside = self._inside(store)
         code = self._coder(values, count, coding.decode_conditional, coding.decode_order0)
         position = 2
-        for voxels in self._batches() if count > 1 else ():
+        for voxels in self.batches() if count > 1 else ():
             z, y, x = voxels.T
             guesses = np.concatenate(
                 [
-                    self._predict_some(store, voxels[i : i + BATCH], count)
+                    self.predict_at(store, voxels[i : i + BATCH], count)
                     for i in range(0, len(voxels), BATCH)
                 ]
             )
@@ -171,7 +171,7 @@ class SequenceEngine:
             values, voxels, guesses, count, counts, *words
         )
 
-    def _batches(self) -> Iterator[np.ndarray]:
+    def batches(self) -> Iterator[np.ndarray]:
         """Voxels of each step that has any, int32 (n, 3), in coding order."""
         schedule = self._schedule
         out = np.zeros((self._widest(), 3), dtype=np.int32)
@@ -190,19 +190,24 @@ class SequenceEngine:
         z, y, x = self._margins
         return store[z:, y : y + self._shape[1], x : x + self._shape[2]]
 
-    def _predictions(self, values: np.ndarray, count: int) -> np.ndarray:
-        """Predictions p of all voxels of a complete slab, int32 of its shape."""
+    def store_of(self, values: np.ndarray, count: int) -> np.ndarray:
+        """A slab normalised and padded, int16, as `predict_at` reads it."""
         scale = normalised(np.arange(count), count)
         store = np.full(self._store_shape, scale[0], dtype=np.int16)
         self._inside(store)[:] = scale[values]
+        return store
+
+    def _predictions(self, values: np.ndarray, count: int) -> np.ndarray:
+        """Predictions p of all voxels of a complete slab, int32 of its shape."""
+        store = self.store_of(values, count)
         out = np.empty(values.size, dtype=np.int32)
         for start in range(0, values.size, BATCH):
             index = np.arange(start, min(start + BATCH, values.size))
             voxels = np.stack(np.unravel_index(index, self._shape), axis=1).astype(np.int32)
-            out[index] = self._predict_some(store, voxels, count)
+            out[index] = self.predict_at(store, voxels, count)
         return out.reshape(self._shape)
 
-    def _predict_some(self, store: np.ndarray, voxels: np.ndarray, count: int) -> np.ndarray:
+    def predict_at(self, store: np.ndarray, voxels: np.ndarray, count: int) -> np.ndarray:
         """Predictions p of at most `BATCH` voxels, int64 (n,)."""
         width = -(-len(voxels) // GRANULE) * GRANULE
         sequences = self._sequences[: len(self._steps) * width].reshape(-1, width)
