@@ -41,8 +41,7 @@ ARCHITECTURES = {
     "default": Architecture((20, 9, 4), 36, 24, 32, (128, 64, 32), (4, 5, 5)),
     "wide": Architecture((34, 20, 9), 60, 40, 32, (256, 128, 64), (4, 5, 5)),
 }
-"""The forms of the shipped models, by name, and a wide one for whoever has a GPU: on one core it
-takes twice the time for the same gain (docs/results.md)."""
+"""The forms of the shipped models, by name."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pytest
 
 import medzip
 from medzip.codec import FORMAT_VERSION, base_model
-from medzip.codec.model import Model
+from medzip.codec.model import Model, shipped_model
 from medzip.codec.parts import read_header
 from medzip.codec.reference import decode_reference
 from medzip.codec.stream import read_stream
@@ -83,19 +83,22 @@ def inputs() -> dict[str, tuple[np.ndarray, Model | None, str]]:
         "constant": (np.full((3, 7, 5), -1000, np.int16), None, "fast"),
         "one-voxel": (np.full((1, 1, 1), 5, np.uint8), None, "fast"),
         "line": (np.arange(40, dtype=np.int16).reshape(1, 1, 40) ** 2, None, "fast"),
+        "wide": (large.astype(np.int16), shipped_model("wide"), "max"),
         "whole-model": (smooth.astype(np.int16), Model(base_model("fast").network, None), "fast"),
     }
 
 
 def write() -> None:
-    """Write the golden streams of this format version; refuses to replace any."""
+    """Write golden streams of this format version that are not there yet; replaces none."""
     folder = GOLDEN / str(FORMAT_VERSION)
-    folder.mkdir(parents=True)
-    index = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    known = folder / "index.json"
+    index = json.loads(known.read_text()) if known.exists() else {}
     for name, (voxels, model, profile) in inputs().items():
-        (folder / f"{name}.mz").write_bytes(medzip.encode(voxels, profile=profile, model=model))
-        index[name] = {"sha256": digest(voxels), "profile": profile}
-    (folder / "index.json").write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
+        if name not in index:
+            (folder / f"{name}.mz").write_bytes(medzip.encode(voxels, profile=profile, model=model))
+            index[name] = {"sha256": digest(voxels), "profile": profile}
+    known.write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":
