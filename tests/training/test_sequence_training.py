@@ -37,6 +37,8 @@ MLP = configuration("local-sampling-2").with_(
     shape=SHAPE, hidden=(32, 16), samples=3000, epochs=3, batch=64, rate=3e-3, start="solved"
 )
 
+ATTENTION = MLP.with_(kind="attention", hidden=(8, 2, 16))
+
 
 @pytest.fixture(scope="module")
 def sources() -> list[Source]:
@@ -188,7 +190,7 @@ def test_solved_output_predicts_at_once(sources: list[Source]) -> None:
     assert after < 0.3 * before
 
 
-@pytest.mark.parametrize("run", [LSTM, MLP], ids=["lstm", "mlp"])
+@pytest.mark.parametrize("run", [LSTM, MLP, ATTENTION], ids=["lstm", "mlp", "attention"])
 def test_integers_predict_as_the_floats_do(sources: list[Source], run) -> None:
     trained = train_sequence(sources, run)
     samples = sample_sources(sources, run.with_(seed=9))

@@ -6,6 +6,7 @@ Each maps a sequence, float32 (n, L) in [-1, 1] with the nearest voxel last, to 
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from medzip.codec.sequence.shapes import shape_named
 if TYPE_CHECKING:
     from medzip.training.sequence.configurations import SequenceRun
 
-__all__ = ["LEAK", "LSTMNet", "MLPNet", "SequenceNet", "make_net", "solve_output"]
+__all__ = ["LEAK", "AttentionNet", "LSTMNet", "MLPNet", "SequenceNet", "make_net", "solve_output"]
 
 LEAK = 0.01
 """Slope of LeakyReLU below zero (its usual value; the slides name none)."""
@@ -94,10 +95,63 @@ class MLPNet(SequenceNet):
         ]
 
 
+class AttentionNet(SequenceNet):
+    """Attention over the sequence, one question a head, then one layer and a linear output.
+
+    The papers' future work, in the form of `medzip.codec.sequence.attention`:
+
+        e_t = leaky(A_t x_t + P_t), u_h = leaky(Q_h x), a_ht = softmax_t(u_h e_t), base 2
+        y = leaky(layer(sum_t a_ht e_t for all heads, x))
+
+    Parameters
+    ----------
+    length
+        L, voxels of the sequence.
+    width, heads, inner
+        Numbers a voxel and a head; heads; units of the last layer.
+    """
+
+    def __init__(self, length: int, width: int, heads: int, inner: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.embed = nn.Parameter(torch.randn(length, width) / 2)
+        self.place = nn.Parameter(torch.randn(length, width) / 2)
+        self.query = nn.Linear(length, heads * width)
+        self.inner = nn.Linear(heads * width + length, inner)
+        self.output = nn.Linear(inner, 1)
+
+    def embedded(self, x: torch.Tensor) -> torch.Tensor:
+        """e, (n, L, width)."""
+        return nn.functional.leaky_relu(x[:, :, None] * self.embed + self.place, LEAK)
+
+    def questions(self, x: torch.Tensor) -> torch.Tensor:
+        """u, (n, heads, width)."""
+        return nn.functional.leaky_relu(self.query(x), LEAK).reshape(len(x), self.heads, -1)
+
+    def seen(self, x: torch.Tensor) -> torch.Tensor:
+        """What the last layer gets: pooled numbers of all heads, then the sequence."""
+        e = self.embedded(x)
+        logits = torch.einsum("nhj,ntj->nht", self.questions(x), e)
+        share = torch.softmax(logits * math.log(2), dim=2)
+        pooled = torch.einsum("nht,ntj->nhj", share, e)
+        return torch.cat([pooled.flatten(1), x], dim=1)
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """The last layer, (n, inner)."""
+        return nn.functional.leaky_relu(self.inner(self.seen(x)), LEAK)
+
+    def prunable(self) -> list[nn.Parameter]:
+        """Questions and the last layer."""
+        names = ("query.weight", "inner.weight")
+        return [weight for name, weight in self.named_parameters() if name in names]
+
+
 def make_net(run: SequenceRun) -> SequenceNet:
     """The net of a configuration, with random weights of torch's generator."""
     if run.kind == "lstm":
         return LSTMNet(run.hidden[0])
+    if run.kind == "attention":
+        return AttentionNet(len(shape_named(run.shape)), *run.hidden)
     return MLPNet(len(shape_named(run.shape)), run.hidden)
 
 

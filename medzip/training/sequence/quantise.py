@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from medzip.codec.sequence.attention import IntegerAttention
 from medzip.codec.sequence.gates import (
     ACTIVATION_LIMIT,
     GATE_BITS,
@@ -24,7 +25,7 @@ from medzip.codec.sequence.gates import (
 from medzip.codec.sequence.lstm import IntegerLSTM
 from medzip.codec.sequence.mlp import IntegerMLP
 from medzip.errors import ModelError
-from medzip.training.sequence.nets import LEAK, LSTMNet, MLPNet
+from medzip.training.sequence.nets import LEAK, AttentionNet, LSTMNet, MLPNet
 
 if TYPE_CHECKING:
     from medzip.codec.sequence.model import Predictor
@@ -38,6 +39,8 @@ _BIAS_LIMIT = (1 << 31) - 1
 _MOST_SHIFT = 40
 _HEADROOM = 2.0
 """Activations may be so many times those of the calibration before they are clipped."""
+_LOGIT_BITS = 8
+"""Fractional bits of a logit."""
 _FINEST = 24
 """Weights get at most so many fractional bits; rows of zeros would get any number."""
 
@@ -66,7 +69,11 @@ def quantise(net: SequenceNet, x: np.ndarray) -> Predictor:
         return _lstm(net, x.shape[1])
     if isinstance(net, MLPNet):
         return _mlp(net, x)
-    raise ModelError(f"expected an LSTM or MLP, got {type(net).__name__}; train one of these")
+    if isinstance(net, AttentionNet):
+        return _attention(net, x)
+    raise ModelError(
+        f"expected an LSTM, MLP or attention, got {type(net).__name__}; train one of these"
+    )
 
 
 def _lstm(net: LSTMNet, length: int) -> IntegerLSTM:
@@ -108,21 +115,75 @@ def _mlp(net: MLPNet, x: np.ndarray) -> IntegerMLP:
     weights, biases, shifts = [], [], []
     for layer in net.hidden:
         assert isinstance(layer, torch.nn.Linear)
-        sums = layer(a)
-        a = torch.nn.functional.leaky_relu(sums, LEAK)
-        largest = max(float(a.abs().max()), 2.0**-8)
-        leaving = math.floor(math.log2(ACTIVATION_LIMIT / (_HEADROOM * largest)))
-        weight, bias = _array(layer.weight), _array(layer.bias)
-        bits = np.minimum(
-            _fraction_bits(np.abs(weight).max(axis=1), WEIGHT_LIMIT),
-            _fraction_bits(np.abs(bias), _BIAS_LIMIT, entering - _BIAS_BITS),
-        )
-        bits = np.clip(bits, leaving - entering + 1, leaving - entering + _MOST_SHIFT)
-        weights.append(_fixed(weight, bits[:, None], np.int16))
-        biases.append(_fixed(bias, bits + entering - _BIAS_BITS, np.int32))
-        shifts.append((bits + entering - leaving).astype(np.int32))
+        a = torch.nn.functional.leaky_relu(layer(a), LEAK)
+        leaving = _activation_bits(a)
+        weight, bias, shift = _layer(_array(layer.weight), _array(layer.bias), entering, leaving)
+        weights.append(weight)
+        biases.append(bias)
+        shifts.append(shift)
         entering = leaving
     return IntegerMLP(tuple(weights), tuple(biases), tuple(shifts), *_head(net, entering))
+
+
+@torch.no_grad()
+def _attention(net: AttentionNet, x: np.ndarray) -> IntegerAttention:
+    """As `_mlp`; pooled numbers and voxels meet in one layer, whose columns undo their scales."""
+    some = torch.from_numpy(x.astype(np.float32) / (1 << INPUT_BITS))
+    voxel_bits = _activation_bits(net.embedded(some))
+    question_bits = _activation_bits(net.questions(some))
+    last_bits = _activation_bits(net.features(some))
+    # a row of A and P is a number of all voxels, so their arrays are layers lying down
+    embed, place, embed_shift = _layer(
+        _array(net.embed).T, _array(net.place).T, INPUT_BITS, voxel_bits
+    )
+    query = _layer(_array(net.query.weight), _array(net.query.bias), INPUT_BITS, question_bits)
+    weight = _array(net.inner.weight).copy()
+    weight[:, : -x.shape[1]] *= 2.0 ** (INPUT_BITS - voxel_bits)
+    inner = _layer(weight, _array(net.inner.bias), INPUT_BITS, last_bits)
+    score_shift = np.array([voxel_bits + question_bits - _LOGIT_BITS], dtype=np.int32)
+    return IntegerAttention(
+        np.ascontiguousarray(embed.T),
+        np.ascontiguousarray(place.T),
+        embed_shift,
+        *query,
+        score_shift,
+        *inner,
+        *_head(net, last_bits),
+    )
+
+
+def _activation_bits(activations: torch.Tensor) -> int:
+    """Fractional bits of a layer's activations: the most that leave room above these."""
+    largest = max(float(activations.abs().max()), 2.0**-8)
+    return math.floor(math.log2(ACTIVATION_LIMIT / (_HEADROOM * largest)))
+
+
+def _layer(
+    weight: np.ndarray, bias: np.ndarray, entering: int, leaving: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Integers of a layer: weights (out, in), biases (out,) or (out, in), shifts (out,).
+
+    Parameters
+    ----------
+    weight, bias
+        float64; a bias a weight where each product has its own.
+    entering, leaving
+        Fractional bits of what comes in and goes out.
+    """
+    rows = len(weight)
+    bits = np.minimum(
+        _fraction_bits(np.abs(weight).max(axis=1), WEIGHT_LIMIT),
+        _fraction_bits(
+            np.abs(bias.reshape(rows, -1)).max(axis=1), _BIAS_LIMIT, entering - _BIAS_BITS
+        ),
+    )
+    bits = np.clip(bits, leaving - entering + 1, leaving - entering + _MOST_SHIFT)
+    each = bits.reshape(-1, *([1] * (bias.ndim - 1)))
+    return (
+        _fixed(weight, bits[:, None], np.int16),
+        _fixed(bias, each + entering - _BIAS_BITS, np.int32),
+        (bits + entering - leaving).astype(np.int32),
+    )
 
 
 def _head(net: SequenceNet, entering: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

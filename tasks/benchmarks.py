@@ -1,0 +1,87 @@
+"""Tasks of the papers' benchmarks: one model each, the other codecs, and what people look at."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from medzip.evaluation.sequence.cohort import choose_cohort
+from medzip.evaluation.sequence.measure import run_job
+from medzip.evaluation.sequence.others import run_others
+from tasks.policy import IO_RETRIES, TAGS, StepFailedError
+
+if TYPE_CHECKING:
+    from medzip.evaluation.sequence.cohort import Cohort
+    from medzip.evaluation.sequence.plan import Job
+    from medzip.evaluation.sequence.records import JobResult, Row
+    from medzip.evaluation.sequence.sizes import BenchmarkSize
+    from medzip.training.sequence.learn import Point
+
+__all__ = ["measure_model", "measure_others"]
+
+HOUR = 3600.0
+
+
+@lru_cache(maxsize=1)
+def _cohort(cohort: str, unseen: str | None, size: BenchmarkSize) -> Cohort:
+    """The volumes, kept by a worker from one job to the next."""
+    return choose_cohort(cohort, unseen, size)
+
+
+@task(
+    task_run_name="model-{label}",
+    tags=TAGS,
+    timeout_seconds=14 * 24 * HOUR,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    **IO_RETRIES,
+)
+def measure_model(
+    label: str,
+    cohort: str,
+    unseen: str | None,
+    size: BenchmarkSize,
+    job: Job,
+    folder: str,
+    device: str,
+) -> JobResult:
+    """Train and measure one model; a job that is done is read, a killed one goes on.
+
+    Not cached by Prefect: the result lies in FOLDER/jobs, with the digest of what decides it.
+    """
+    log = get_run_logger()
+
+    def tell(point: Point) -> None:
+        bits = sum(point.bits.values()) / max(1, len(point.bits))
+        log.info("%s: epoch %d, loss %.4f, held out %.3f", label, point.epoch, point.loss, bits)
+
+    try:
+        return run_job(job, _cohort(cohort, unseen, size), size, Path(folder), device, tell)
+    except Exception as error:
+        raise StepFailedError.of(label, "model", error) from None
+
+
+@task(
+    task_run_name="others-{label}",
+    tags=TAGS,
+    timeout_seconds=24 * HOUR,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    **IO_RETRIES,
+)
+def measure_others(
+    label: str, cohort: str, unseen: str | None, size: BenchmarkSize
+) -> tuple[Row, ...]:
+    """Measure the other codecs on the volume of this name."""
+    try:
+        chosen = _cohort(cohort, unseen, size)
+        places = [(member, fold) for fold, part in enumerate(chosen.folds) for member in part]
+        places += [(member, -1) for member in chosen.unseen]
+        member, fold = next(place for place in places if place[0].name == label)
+        return run_others(member, fold, size.peers)
+    except Exception as error:
+        raise StepFailedError.of(label, "others", error) from None
