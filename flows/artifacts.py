@@ -13,9 +13,9 @@ from prefect.artifacts import (
 )
 
 if TYPE_CHECKING:
-    from medzip.archive import SeriesRecord, Summary
+    from medzip.archive import RecompressSummary, SeriesRecord, Summary
 
-__all__ = ["Progress", "objects_rows", "objects_table"]
+__all__ = ["Progress", "Share", "gains_table", "objects_rows", "objects_table"]
 
 SECONDS_BETWEEN_UPDATES = 2.0
 TABLE_ROWS = 500
@@ -99,5 +99,52 @@ def objects_table(summary: Summary) -> None:
             f"{len(rows)} objects ({len(shown)} shown), {summary.files} files, "
             f"{summary.raw_bytes / 1e6:.1f} MB -> {summary.encoded_bytes / 1e6:.1f} MB "
             f"(ratio {ratio:.2f}), {len(summary.failures)} failures"
+        ),
+    )
+
+
+class Share:
+    """How many of a number of things are done, as an artifact and in the log.
+
+    Parameters
+    ----------
+    key, description : str
+        Of the artifact.
+    total : int
+        How many there are.
+    """
+
+    def __init__(self, key: str, description: str, total: int) -> None:
+        self._total, self._done = total, 0
+        self._log = get_run_logger()
+        self._artifact = create_progress_artifact(progress=0.0, key=key, description=description)
+
+    def advance(self, name: str) -> None:
+        """Count one that is done."""
+        self._done += 1
+        self._log.info("%d of %d: %s", self._done, self._total, name)
+        update_progress_artifact(self._artifact, progress=100.0 * self._done / self._total)
+
+
+def gains_table(summary: RecompressSummary) -> None:
+    """Publish what recompressing gained of each object, those with most first."""
+    rows = [
+        {
+            "object": one.name,
+            "outcome": one.outcome.value,
+            "before": one.before_bytes,
+            "after": one.after_bytes,
+            "why": one.reason,
+            "model": ", ".join(sorted({trial.name for trial in one.trials if trial.chosen})),
+        }
+        for one in sorted(summary.objects, key=lambda o: (o.after_bytes - o.before_bytes, o.key))
+    ]
+    create_table_artifact(
+        table=rows[:TABLE_ROWS],
+        key="medzip-gains",
+        description=(
+            f"{summary.replaced} of {len(rows)} objects replaced, "
+            f"{summary.before_bytes / 1e6:.2f} MB -> {summary.after_bytes / 1e6:.2f} MB, "
+            f"{summary.model_bytes} bytes of models among them"
         ),
     )

@@ -1,0 +1,322 @@
+"""Train a model on a cohort and code its archive anew where that makes it smaller.
+
+    python -m flows.recompress ARCHIVE [--source DICOM...] [--learn-from FOLDER...] [--models DIR]
+                               [--form default] [--voxels N] [--steps N] [--no-training]
+                               [--profile P] [--workers 2 | --cluster YAML | --scheduler ADDRESS]
+
+    (source -> archive) -> sample -> train -> publish -> recompress -> prove -> replace -> report
+
+An object is replaced by a smaller one of the same content, proven first; the archive never grows,
+the models that it takes included. A run that was killed goes on where it was. Exit codes: 0 done,
+1 something failed, 2 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from contextvars import copy_context
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from prefect import flow
+from prefect.states import Failed
+
+from flows.archive import IncompleteError, archive_cohort
+from flows.artifacts import Share, gains_table
+from flows.cluster import ClusterError, ClusterSpec
+from flows.printing import told_on_stderr
+from flows.reporting import report_run
+from flows.rework import Rework
+from flows.running import workers_of
+from flows.sample import sample_training_set
+from flows.train import train_on_samples
+from medzip import archive as steps
+from medzip.archive import RecompressSummary, Summary, Verdict, failure_of
+from medzip.archive.describing import object_paths
+from medzip.archive.layout import open_archive
+from medzip.archive.recompressing import Recompressed, end_recompressing
+from medzip.canonical import digest_of
+from medzip.codec.model import shipped_models
+from medzip.errors import MedZipError
+from medzip.report import GainRecord
+from tasks.policy import StepFailedError
+from tasks.recompressing import describe_objects, find_objects
+
+if TYPE_CHECKING:
+    from prefect_dask import DaskTaskRunner
+
+    from medzip.archive import SeriesRecord
+    from medzip.archive.recompressing import Candidate
+
+__all__ = ["UnfinishedError", "main", "recompress_cohort"]
+
+
+@flow(name="medzip-recompress", flow_run_name="recompress-{form}", persist_result=False)
+def recompress_cohort(
+    archive: str,
+    source: str | list[str] | None = None,
+    learn_from: str | list[str] | None = None,
+    models: str | None = None,
+    train: bool = True,
+    modality: str = "",
+    form: str = "default",
+    voxels: int = 4_000_000,
+    training_steps: int = 10_000,
+    batch: int = 4096,
+    rate: float = 2e-3,
+    seed: int = 0,
+    profile: Literal["fast", "default", "max"] | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    scheduler: str | None = None,
+    report: str | None = None,
+    compare: int = 0,
+) -> Any:
+    """Train a model on a cohort and recompress an archive with it, where that pays.
+
+    Parameters
+    ----------
+    archive : str
+        The archive; whoever reads it meanwhile finds every object whole.
+    source : str or list of str, optional
+        DICOM files to archive first, as flows/archive.py does.
+    learn_from : str or list of str, optional
+        Folders to learn from (DICOM, arrays, an index.json, archives); the archive itself if not
+        given.
+    models : str, optional
+        Registry that the model is published in and that the encoder chooses from; ARCHIVE-models
+        beside the archive if not given. The archive gets a copy of what its objects refer to.
+    train : bool
+        Whether to train; without it the models that are registered are tried.
+    modality : str
+        "CT" or "MR": learn from those alone.
+    form : str
+        "fast", "default" or "wide": the form of the network. Profiles try no slower ones than
+        their own.
+    voxels, training_steps, batch, rate, seed
+        Size of the sample, and how to train on it.
+    profile : {"fast", "default", "max"}, optional
+        Profile to code with; that of each object if not given.
+    workers, cluster, scheduler
+        As flows/archive.py has them; where workers offer the Dask resource GPU, one of them trains.
+    report : str, optional
+        Folder of the report; ARCHIVE-report beside the archive if not given.
+    compare : int
+        How many of the largest objects to measure other codecs on, for the report.
+
+    Returns
+    -------
+    RecompressSummary
+        What was gained. The state is Failed, with an :class:`UnfinishedError` that holds the
+        summary, if a step failed for an object; that object is as it was.
+
+    Raises
+    ------
+    StepFailedError
+        If there is nothing to learn from, or the archive is held by another run, say.
+    ClusterError
+        If the cluster makes no sense or has no workers.
+    """
+    started = datetime.now(UTC)
+    clock = time.monotonic()
+    archive = str(Path(archive).absolute())
+    registry = str(Path(models).absolute()) if models else f"{archive}-models"
+    where = {"workers": workers, "cluster": cluster, "scheduler": scheduler}
+    spec = ClusterSpec.read(
+        path=Path(cluster) if cluster else None, scheduler=scheduler, workers=workers
+    )
+    logging.getLogger("medzip").setLevel(logging.INFO)
+    with told_on_stderr(), ExitStack() as held:
+        if source is not None:
+            archive_cohort(
+                source, archive, profile or "default", report=report, compare=compare, **where
+            )
+        open_archive(archive)
+        if train:
+            sources = [archive] if learn_from is None else learn_from
+            folders = [sources] if isinstance(sources, str) else list(sources)
+            about = {"modality": modality, "form": form, "voxels": voxels, "seed": seed}
+            store = f"{registry}-samples/{_named(archive, folders, about)}"
+            sample_training_set(folders, store, **about, **where)
+            train_on_samples(
+                store,
+                f"{registry}-trained",
+                steps=training_steps,
+                batch=batch,
+                rate=rate,
+                seed=seed,
+                start=form if form in shipped_models() else None,
+                publish=registry,
+                **where,
+            )
+        held.enter_context(steps.archive_lock(archive))
+        runner, count = held.enter_context(workers_of(spec))
+        found, broken = runner.submit(find_objects, {"archive": archive}).result()
+        objects, model_bytes = _rework_all(
+            Rework(runner, archive, registry, profile), found, 2 * count + 2
+        )
+        failed = any(one.failure is not None for one in (*objects, *broken))
+        end_recompressing(archive, ok=not failed)
+        done = tuple(sorted((*objects, *broken), key=lambda one: one.key))
+        summary = RecompressSummary(archive, done, model_bytes, time.monotonic() - clock)
+        gains_table(summary)
+        _report(runner, summary, report or f"{archive}-report", started, compare)
+    if not summary.failures:
+        return summary
+    for failure in summary.failures:
+        # not through the log: that goes to Prefect's server, and a path may name a patient
+        print(f"{failure.name}: {failure.message}", file=sys.stderr)
+    error = UnfinishedError(summary)
+    return Failed(message=str(error), data=error)
+
+
+class UnfinishedError(MedZipError):
+    """A step failed for some objects, which are as they were; the text names no file.
+
+    Attributes
+    ----------
+    summary : RecompressSummary
+        What was done all the same, and every failure.
+    """
+
+    def __init__(self, summary: RecompressSummary) -> None:
+        super().__init__(
+            f"expected every object to be tried, got {len(summary.failures)} failures of "
+            f"{len(summary.objects)} objects, which are as they were; mend their causes and run "
+            "again"
+        )
+        self.summary = summary
+
+    def __reduce__(self) -> tuple[type[UnfinishedError], tuple[RecompressSummary]]:
+        return type(self), (self.summary,)
+
+
+def _named(archive: str, folders: list[str], about: dict[str, Any]) -> str:
+    """Name of the sample store: another for another sample, or once the archive holds more."""
+    keys = sorted(p.stem for p in object_paths(archive)) if archive in folders else []
+    return digest_of({"folders": folders, "objects": keys, **about})[:12]
+
+
+def _rework_all(
+    rework: Rework, found: list[Candidate], threads: int
+) -> tuple[tuple[Recompressed, ...], int]:
+    """Take every object through the steps; what became of each, and the bytes of models taken."""
+    share = Share("medzip-recompress-progress", "objects tried", len(found))
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="object")
+    try:
+        # each thread gets a copy of the context that tells Prefect which flow run this is
+        futures = [pool.submit(copy_context().run, rework.take, one) for one in found]
+        for future in as_completed(futures):
+            share.advance(future.result())
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return rework.end()
+
+
+def _report(
+    runner: DaskTaskRunner,
+    summary: RecompressSummary,
+    folder: str,
+    started: datetime,
+    compare: int,
+) -> None:
+    """Write the page: all objects as they are now, which model each has and why, and the gains."""
+    tried = {one.key: one for one in summary.objects}
+    described = runner.submit(describe_objects, {"archive": summary.archive}).result()
+    records = tuple(_as_it_is(record, tried.get(record.key)) for record in described)
+    profiles = sorted({record.profile for record in records})
+    whole = Summary(summary.archive, ", ".join(profiles), records, (), summary.seconds)
+    gains = tuple(
+        GainRecord(one.name, one.outcome.value, one.reason, one.before_bytes, one.after_bytes)
+        for one in summary.objects
+    )
+    report_run(runner, whole, folder, started, compare, gains)
+
+
+def _as_it_is(record: SeriesRecord, tried: Recompressed | None) -> SeriesRecord:
+    if tried is None:
+        return replace(record, verdict=Verdict.ALREADY_PROVEN)
+    if tried.record is not None:
+        return tried.record
+    return replace(record, verdict=Verdict.ALREADY_PROVEN, trials=tried.trials)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the flow from a terminal; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.recompress",
+        description="Train a model on a cohort and recompress its archive where that pays.",
+    )
+    parser.add_argument("archive", metavar="ARCHIVE", help="folder of the archive")
+    parser.add_argument("--source", action="append", help="DICOM files to archive first")
+    parser.add_argument("--learn-from", action="append", metavar="FOLDER", help="(the archive)")
+    parser.add_argument("--models", metavar="REGISTRY", help="registry (ARCHIVE-models)")
+    parser.add_argument("--no-training", dest="train", action="store_false")
+    parser.add_argument("--modality", default="", help="CT or MR: learn from those alone")
+    parser.add_argument("--form", default="default", help="fast, default or wide")
+    parser.add_argument("--voxels", type=int, default=4_000_000, metavar="N")
+    parser.add_argument("--steps", dest="training_steps", type=int, default=10_000, metavar="N")
+    parser.add_argument("--batch", type=int, default=4096, metavar="N")
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--profile", choices=("fast", "default", "max"))
+    parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default 2)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--cluster", metavar="YAML", help="description of a Dask cluster")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler that runs already")
+    parser.add_argument("--report", metavar="DIR", help="folder of the report (ARCHIVE-report)")
+    parser.add_argument("--compare", type=int, default=0, metavar="N")
+    parser.add_argument("--json", action="store_true", help="print the gains as JSON")
+    arguments = vars(parser.parse_args(argv))
+    as_json = arguments.pop("json")
+    try:
+        summary = recompress_cohort(**arguments)
+    except UnfinishedError as error:
+        summary = error.summary
+    except (IncompleteError, StepFailedError):  # the flow has said why
+        return 1
+    except ClusterError as error:
+        parser.error(str(error))
+    except (MedZipError, OSError) as error:
+        print(f"error: {failure_of(None, 'start', error).message}", file=sys.stderr)
+        return 1
+    if as_json:
+        print(json.dumps(gains_of(summary), indent=2))
+    else:
+        print(
+            f"{summary.replaced} of {len(summary.objects)} objects replaced, "
+            f"{summary.before_bytes} -> {summary.after_bytes} bytes "
+            f"({summary.model_bytes} of models) in {summary.seconds:.0f} s"
+        )
+    return 1 if summary.failures else 0
+
+
+def gains_of(summary: RecompressSummary) -> dict[str, Any]:
+    """The summary as JSON; no texts of failures, which hold paths."""
+    return {
+        "before_bytes": summary.before_bytes,
+        "after_bytes": summary.after_bytes,
+        "model_bytes": summary.model_bytes,
+        "objects": [
+            {
+                "name": one.name,
+                "outcome": one.outcome.value,
+                "reason": one.reason,
+                "before_bytes": one.before_bytes,
+                "after_bytes": one.after_bytes,
+            }
+            for one in summary.objects
+        ],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
