@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["model_card"]
+__all__ = ["model_card", "sequence_card"]
 
 _TEXT = """\
 ---
@@ -38,6 +38,29 @@ are not figures on unseen scanners, which benchmarks/ has):
 |---|---|---|---|---|---|
 """
 
+_SEQUENCE_TEXT = """\
+---
+license: other
+tags: [lossless-compression, ct, mr, integer-network]
+---
+# MedZip sequence model "{name}"
+
+A predictor of the papers that MedZip comes from ({form}), in integers, with the coder of what it leaves.
+docs/format.md defines its arithmetic; a stream carries it whole.
+
+- **Digest** `{digest}`
+- **Intended use** lossless compression; it is no diagnostic tool.
+- **Training** {voxels:,} voxels of {volumes} volumes, {steps:,} steps of {batch:,}, rate {rate}, seed
+  {seed}; {seconds:,} s on {threads} thread(s) of {machine} ({device}), torch {torch}; sample store
+  `{store}`.
+- **Weights' licence** {weights}
+
+Bits per voxel of the middle of each volume (a few slices), all voxels counted, coded as one slab:
+
+| volume | bits | modality | scanner | origin | licence |
+|---|---|---|---|---|---|
+"""
+
 _BASE_LICENCE = """\
 Apache-2.0, as the package. Licences of the data allow this use; they are listed
   below with the origin of each volume."""
@@ -45,7 +68,8 @@ _COHORT_LICENCE = """\
 Whoever trained it decides, by the licences of the data, which are listed below
   where they are known."""
 _BASE_COMMAND = (
-    "`medzip train CORPUS FOLDER --form {form} --steps {steps} --rate {rate} --seed {seed}`"
+    "`medzip train CORPUS FOLDER --form {form} --steps {steps} --rate {rate} "
+    "--per-volume {per_volume} --seed {seed} --threads {threads}`"
 )
 _COHORT_COMMAND = """\
 `medzip train STORE FOLDER --steps {steps} --batch {batch} --rate {rate} --seed {seed}`
@@ -76,10 +100,23 @@ def model_card(about: Mapping[str, Any], digest: str, neighbours: int, hidden: s
         "weights": _COHORT_LICENCE if cohort else _BASE_LICENCE,
         "reproduce": (_COHORT_COMMAND if cohort else _BASE_COMMAND).format(**about),
     }
-    lines = [_TEXT.format(digest=digest, neighbours=neighbours, hidden=hidden, **values)]
+    return "".join(
+        [_TEXT.format(digest=digest, neighbours=neighbours, hidden=hidden, **values), *_rows(about)]
+    )
+
+
+def sequence_card(about: Mapping[str, Any], digest: str, name: str) -> str:
+    """Markdown of the card of a predictor of the papers; parameters as `model_card` has them."""
+    values = dict(about) | {"volumes": len(about["held_out_bits"]), "weights": _COHORT_LICENCE}
+    return "".join([_SEQUENCE_TEXT.format(digest=digest, name=name, **values), *_rows(about)])
+
+
+def _rows(about: Mapping[str, Any]) -> list[str]:
+    """One row of the table a volume."""
+    lines = []
     by_name = {volume["name"]: volume for volume in about["volumes"]}
     for name, bits in sorted(about["held_out_bits"].items()):
         volume = by_name[name]
         cells = [volume.get(key, "") for key in ("modality", "vendor", "origin", "licence")]
         lines.append(f"| {name} | {bits:.3f} | " + " | ".join(cells) + " |\n")
-    return "".join(lines)
+    return lines

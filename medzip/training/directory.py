@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from medzip.atomic import new_folder
 from medzip.codec.model import Model, network_digest, write_network
+from medzip.codec.sequence.model import write_sequence_model
 from medzip.registry.golden import write_golden
-from medzip.training.card import model_card
+from medzip.training.card import model_card, sequence_card
 from medzip.training.proof import prove_model
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from medzip.codec.network import Network
+    from medzip.codec.sequence.model import SequenceModel
 
-__all__ = ["write_directory"]
+__all__ = ["write_directory", "write_sequence_directory"]
 
 
 def write_directory(
@@ -47,18 +49,38 @@ def write_directory(
         The network does not compute the same in the fast coder and the plain one.
     """
     digest = network_digest(network)
-    target = Path(models) / digest
-    if (target / "config.json").is_file():
-        return target
-    model = Model(network, digest, is_base=True)
-    prove_model(model)
     form = network.architecture
     hidden = " x ".join(map(str, form.hidden))
+    card = model_card(about, digest, len(form.neighbourhood), hidden)
+    model = Model(network, digest, is_base=True)
+    return _write(Path(models) / digest, model, write_network(network), about, card, curves)
+
+
+def write_sequence_directory(
+    models: str | os.PathLike[str], model: SequenceModel, about: Mapping[str, Any], curves: bytes
+) -> Path:
+    """The same for a predictor of the papers."""
+    card = sequence_card(about, model.digest, model.name)
+    files = write_sequence_model(model)
+    return _write(Path(models) / model.digest, model, files, about, card, curves)
+
+
+def _write(
+    target: Path,
+    model: Model,
+    weights: Mapping[str, bytes],
+    about: Mapping[str, Any],
+    card: str,
+    curves: bytes,
+) -> Path:
+    if (target / "config.json").is_file():
+        return target
+    prove_model(model)
     files = {
-        **write_network(network),
+        **weights,
         **write_golden(model),
         "training.json": (json.dumps(about, indent=1, sort_keys=True) + "\n").encode(),
-        "MODEL_CARD.md": model_card(about, digest, len(form.neighbourhood), hidden).encode(),
+        "MODEL_CARD.md": card.encode(),
         "curves.jsonl": curves,
     }
     with new_folder(target) as folder:

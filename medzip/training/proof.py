@@ -12,6 +12,8 @@ import numpy as np
 
 from medzip.codec.parts import pack_slab
 from medzip.codec.reference import encode_reference
+from medzip.codec.sequence.model import SequenceModel
+from medzip.codec.sequence.plain import encode_plain
 from medzip.codec.slab import decode_slab, encode_slab
 from medzip.errors import ModelError
 
@@ -45,7 +47,10 @@ def prove_model(model: Model) -> None:
     voxels = probe_slab()
     data = encode_slab(voxels, model)
     slab = pack_slab(voxels)
-    words = encode_reference(slab.values, slab.origin, slab.packing.count, model.network)
+    if isinstance(model, SequenceModel):
+        words = encode_plain(slab.values, slab.packing.count, model)
+    else:
+        words = encode_reference(slab.values, slab.origin, slab.packing.count, model.network)
     if words not in data or not np.array_equal(decode_slab(data, model), voxels):
         raise ModelError(
             "expected the plain coder to make the words of the fast one, and the voxels to come "

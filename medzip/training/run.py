@@ -304,21 +304,7 @@ class _Training:
             "torch": torch.__version__,
             "store": store.digest,
             "left_out": sorted(self._run.leave_out),
-            "volumes": [
-                {
-                    "name": one.about.name,
-                    "key": one.about.key,
-                    "modality": one.about.modality,
-                    "vendor": one.about.scanner,
-                    "kernel": one.about.kernel,
-                    "spacing": one.about.spacing,
-                    "origin": one.about.origin,
-                    "licence": one.about.licence,
-                    "rows": one.rows,
-                    "eligible": round(one.eligible, 4),
-                }
-                for one in store.sampled
-            ],
+            "volumes": store.volumes_about(),
             "held_out_bits": {name: round(value, 4) for name, value in bits.items()},
             "start_bits": {name: round(value, 4) for name, value in start_bits.items()},
         }

@@ -293,16 +293,37 @@ class SampleStore:
         return np.ascontiguousarray(array[rows or slice(None)])
 
     def windows(self, most: int) -> list[Window]:
-        """Central windows of at most so many series, evenly among them."""
-        count = min(most, len(self.series))
-        chosen = sorted({number * len(self.series) // count for number in range(count)})
+        """Central windows of the series of `window_series`."""
         out = []
-        for number in chosen:
-            group = self._group(self.series[number].key)
+        for one in self.window_series(most):
+            group = self._group(one.key)
             about: Any = group.attrs["window"]
             values = np.ascontiguousarray(np.asarray(group["window"][...]))  # type: ignore[index]
             out.append(Window(values, int(about["origin"]), int(about["count"])))
         return out
+
+    def window_series(self, most: int) -> list[SeriesAbout]:
+        """At most so many series, evenly among all."""
+        count = min(most, len(self.series))
+        return [self.series[number * len(self.series) // count] for number in range(count)]
+
+    def volumes_about(self) -> list[dict[str, Any]]:
+        """What training.json and a card say of each series."""
+        return [
+            {
+                "name": one.about.name,
+                "key": one.about.key,
+                "modality": one.about.modality,
+                "vendor": one.about.scanner,
+                "kernel": one.about.kernel,
+                "spacing": one.about.spacing,
+                "origin": one.about.origin,
+                "licence": one.about.licence,
+                "rows": one.rows,
+                "eligible": round(one.eligible, 4),
+            }
+            for one in self.sampled
+        ]
 
     def _draw(
         self, volume: Volume, quota: int, seed: Sequence[int], spool: Path
