@@ -28,6 +28,9 @@ from medzip.canonical import digest_of
 from medzip.errors import MedZipError
 from medzip.training.optimise import Recipe
 from medzip.training.run import TrainingRun
+from medzip.training.sequence.configurations import SequenceRun
+from medzip.training.sequence.configurations import configuration as configured
+from medzip.training.store import SampleStore
 from tasks.policy import StepFailedError
 from tasks.training import publish_model, train_model, write_training_page
 
@@ -43,6 +46,9 @@ def train_on_samples(
     rate: float = 4e-3,
     seed: int = 0,
     start: str | None = None,
+    configuration: str | None = None,
+    epochs: int | None = None,
+    backend: str = "conditional",
     leave_out: list[str] | None = None,
     device: str = "auto",
     precision: str = "auto",
@@ -66,6 +72,13 @@ def train_on_samples(
         Of the training.
     start : str, optional
         Go on from this model: name of a shipped one, or a model directory.
+    configuration : str, optional
+        Train this predictor of the papers instead ("sampling-strategies", "lstm-32", ...), of the
+        shape of the store; steps, batch, rate and what follows from them are the configuration's.
+    epochs : int, optional
+        Of such a predictor, fewer than the configuration has.
+    backend : str
+        Of such a predictor: "conditional", or "order0" as published.
     leave_out : list of str, optional
         Names of series that judge the model and are not learned from.
     device : str
@@ -95,17 +108,25 @@ def train_on_samples(
     ClusterError
         If the cluster makes no sense or has no workers.
     """
-    run = TrainingRun(
-        Recipe(steps, batch, rate=rate, seed=seed),
-        start=start,
-        device=device,
-        precision=precision,
-        checkpoint_every=checkpoint_every,
-        evaluate_every=max(1, min(1000, steps // 10)),
-        leave_out=tuple(leave_out or ()),
-    )
+    run: TrainingRun | SequenceRun
+    options: dict[str, Any] = {}
+    if configuration is None:
+        run = TrainingRun(
+            Recipe(steps, batch, rate=rate, seed=seed),
+            start=start,
+            device=device,
+            precision=precision,
+            checkpoint_every=checkpoint_every,
+            evaluate_every=max(1, min(1000, steps // 10)),
+            leave_out=tuple(leave_out or ()),
+        )
+    else:
+        shape = SampleStore.open(store).form.name
+        run = configured(configuration).with_(shape=shape, seed=seed)
+        run = run if epochs is None else run.with_(epochs=epochs)
+        options = {"backend": backend, "device": device, "checkpoint_every": checkpoint_every}
     samples, target = Path(store).absolute(), Path(models).absolute()
-    name = digest_of(asdict(run) | {"checkpoint_every": 0})[:12]
+    name = digest_of([asdict(run) | {"checkpoint_every": 0}, backend])[:12]
     folder = Path(work).absolute() if work else samples / "runs" / name
     spec = ClusterSpec.read(
         path=Path(cluster) if cluster else None, scheduler=scheduler, workers=workers
@@ -119,6 +140,7 @@ def train_on_samples(
             "models": str(target),
             "work": str(folder),
             "run": run,
+            **({"options": options} if options else {}),
         }
         with on_gpu(runner):
             future = runner.submit(train_model, parameters)
@@ -150,6 +172,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", help="shipped model or model directory to go on from")
+    parser.add_argument("--configuration", help="train this predictor of the papers")
+    parser.add_argument("--epochs", type=int, metavar="N", help="of such a predictor")
+    parser.add_argument("--backend", choices=("conditional", "order0"), default="conditional")
     parser.add_argument("--leave-out", action="append", metavar="SERIES", help="judge by it")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--precision", choices=("auto", "float32", "tf32"), default="auto")

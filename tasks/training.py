@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -13,6 +13,8 @@ from prefect.cache_policies import NO_CACHE
 from medzip.registry import Registry
 from medzip.report import render_sampling, render_training
 from medzip.training.run import train_on_store
+from medzip.training.sequence.configurations import SequenceRun
+from medzip.training.sequence_run import train_sequence_on_store
 from tasks.policy import IO_RETRIES, TAGS, StepFailedError
 
 if TYPE_CHECKING:
@@ -33,14 +35,27 @@ SECONDS_BETWEEN_UPDATES = 2.0
     persist_result=False,
     **IO_RETRIES,
 )
-def train_model(label: str, store: str, models: str, work: str, run: TrainingRun) -> TrainedModel:
+def train_model(
+    label: str,
+    store: str,
+    models: str,
+    work: str,
+    run: TrainingRun | SequenceRun,
+    options: dict[str, Any] | None = None,
+) -> TrainedModel:
     """Train on a store; a worker that died is followed by one that goes on from the checkpoint.
 
-    Never cached: a run that is done finds its last checkpoint, and takes seconds.
+    Never cached: a run that is done finds its last checkpoint, and takes seconds. `options` are
+    those of `train_sequence_on_store`, for a predictor of the papers.
     """
-    show = _Shown(run.recipe.steps)
+    show = _Shown()
     try:
-        trained = train_on_store(store, models, work, run, progress=show.point)
+        if isinstance(run, SequenceRun):
+            trained = train_sequence_on_store(
+                store, models, work, run, progress=show.point, **(options or {})
+            )
+        else:
+            trained = train_on_store(store, models, work, run, progress=show.point)
     except Exception as error:
         raise StepFailedError.of("model", "train", error) from None
     show.done()
@@ -98,8 +113,7 @@ def write_training_page(folder: str, out: str) -> str:
 class _Shown:
     """Points of the curves, in the log and as a progress artifact."""
 
-    def __init__(self, steps: int) -> None:
-        self._steps = steps
+    def __init__(self) -> None:
         self._log = get_run_logger()
         self._updated = time.monotonic()
         self._artifact = create_progress_artifact(
@@ -109,12 +123,10 @@ class _Shown:
     def point(self, point: Point) -> None:
         """Show a point, not more often than a person can follow."""
         held = "" if point.mean_bits is None else f", held out {point.mean_bits:.4f}"
-        self._log.info(
-            "step %d of %d: %.4f bits a voxel%s", point.step, point.steps, point.loss, held
-        )
+        self._log.info("step %d of %d: loss %.4f%s", point.step, point.steps, point.loss, held)
         if time.monotonic() - self._updated >= SECONDS_BETWEEN_UPDATES:
             self._updated = time.monotonic()
-            update_progress_artifact(self._artifact, progress=100.0 * point.step / self._steps)
+            update_progress_artifact(self._artifact, progress=100.0 * point.step / point.steps)
 
     def done(self) -> None:
         """The training is complete, were it by an earlier run."""

@@ -22,6 +22,7 @@ from flows.sample import main as sample_main
 from flows.sample import sample_training_set
 from flows.train import main as train_main
 from flows.train import train_on_samples
+from medzip.codec.sequence.model import read_sequence_model
 from medzip.evaluation.phantom import SeriesSpec, ct_volume, write_series
 from medzip.registry import Registry
 from medzip.training.curves import read_curves
@@ -134,6 +135,25 @@ def test_the_same_run_again_takes_up_what_is_there(learned: Learned, scheduler: 
     assert (again["digest"], again["resumed"]) == (learned.trained["digest"], 100)
 
 
+def test_a_predictor_of_the_papers_is_trained_on_its_neighbours(
+    home: Path, scheduler: str, scans: Path, tmp_path: Path
+) -> None:
+    sample_training_set(
+        str(scans), str(tmp_path / "store"), voxels=3000, shape="pyramid-5-3-1", scheduler=scheduler
+    )
+    done = train_on_samples(
+        str(tmp_path / "store"),
+        str(tmp_path / "models"),
+        configuration="lstm-32",
+        epochs=1,
+        backend="order0",
+        scheduler=scheduler,
+    )
+    assert read_sequence_model(tmp_path / "models" / done["digest"]).backend == "order0"
+    page = tmp_path / f"models-{done['digest'][:12]}.html"
+    assert "lstm pyramid-5-3-1 order0" in page.read_text()
+
+
 def test_training_takes_the_worker_with_a_gpu(home: Path) -> None:
     local = {**ClusterSpec.read(workers=1).cluster_kwargs, "processes": False}
     with (
@@ -197,6 +217,8 @@ def test_killed_flow_goes_on_and_killed_worker_is_replaced(
 ) -> None:
     log = tmp_path / "log"
     killed = tmp_path / "killed"
+    # a machine that is busy with other tests takes longer to start a server
+    environment["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "120"
     arguments = command(learned.store, tmp_path / "models", killed)
     process = start(arguments, environment, log)
     wait_for_points(killed, 5, process, log)
