@@ -43,7 +43,8 @@ SCHEMA = pa.schema(
         field("model_bytes", pa.int64(), "byte", "of the model, stored once an archive"),
         field("encode_ns", pa.int64(), "ns", "encoding, one core; 0 where not taken"),
         field("decode_ns", pa.int64(), "ns", "decoding, one core; 0 where not taken"),
-        field("lossless", pa.bool_(), "", "whether decoding gave the voxels; null: not decoded"),
+        field("decoded", pa.bool_(), "", "whether it was decoded"),
+        field("lossless", pa.bool_(), "", "whether decoding gave the same voxels"),
         field("note", pa.string(), "", "why there is no figure"),
     ],
     metadata={"medzip.table": "sequence", "medzip.sequence": FORMAT},
@@ -89,6 +90,8 @@ def write_rows(results: Reproduction, path: Path) -> None:
                 "length": job.length if job else 0,
                 "sampling": job.sampling if job else "",
                 "unseen": row.volume in unseen,
+                "decoded": row.lossless is not None,
+                "lossless": bool(row.lossless),
                 "model_bytes": job.model_bytes.get(row.backend, 0) if job else 0,
             }
         )

@@ -221,13 +221,12 @@ def _seconds(results: Reproduction) -> str:
     return (
         f"## Benchmark 3: seconds for as many voxels as a 512 x 512 slice has\n\n"
         f"{_table(heads, rows)}\n"
-        f"Papers: GTX 1080, LSTM of 128 units. Here: one busy core, LSTM of {units} units, measured\n"
-        f"on {what} (order-0 coder) and scaled, so the seconds themselves do not compare. What\n"
-        "compares is decoding to encoding with left voxels: the papers decode voxel by voxel and\n"
-        f"take {theirs:.0f} times as long as for encoding, the linear wavefront here takes "
-        f"{ours:.1f} times\nas long, as it predicts all voxels of a step in one batch. "
-        f"{lossless} of {len(checked)} pieces (both back-ends,\nall models that were timed) decoded "
-        "to the same voxels.\n"
+        f"Papers: GTX 1080, LSTM of 128 units. Here: one busy core, LSTM of {units} units,\n"
+        f"measured on {what} (order-0 coder) and scaled, so seconds do not compare. What compares\n"
+        "is decoding to encoding with left voxels: the papers decode voxel by voxel and take\n"
+        f"{theirs:.0f} times as long as for encoding; the linear wavefront here predicts all\n"
+        f"voxels of a step in one batch and takes {ours:.1f} times as long. Of {len(checked)} pieces\n"
+        f"(both back-ends of all models that were timed) {lossless} decoded to the same voxels.\n"
     )
 
 
