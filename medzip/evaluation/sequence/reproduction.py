@@ -225,8 +225,9 @@ def _seconds(results: Reproduction) -> str:
         f"measured on {what} (order-0 coder) and scaled, so seconds do not compare. What compares\n"
         "is decoding to encoding with left voxels: the papers decode voxel by voxel and take\n"
         f"{theirs:.0f} times as long as for encoding; the linear wavefront here predicts all\n"
-        f"voxels of a step in one batch and takes {ours:.1f} times as long. Of {len(checked)} pieces\n"
-        f"(both back-ends of all models that were timed) {lossless} decoded to the same voxels.\n"
+        f"voxels of a step in one batch and takes {ours:.1f} times as long. Of {len(checked)}\n"
+        f"pieces (both back-ends of all models that were timed) {lossless} decoded to the "
+        "same voxels.\n"
     )
 
 
