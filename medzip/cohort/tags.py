@@ -6,9 +6,10 @@ Free text such as SeriesDescription is not read: people write names there.
 from __future__ import annotations
 
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
-from pydicom import dcmread
+from pydicom import config, dcmread
 from pydicom.errors import InvalidDicomError
 
 if TYPE_CHECKING:
@@ -38,17 +39,14 @@ def tags_of(file: str | os.PathLike[str] | BinaryIO) -> dict[str, str]:
         A DICOM file, or its beginning.
     """
     try:
-        header = dcmread(file, stop_before_pixels=True, specific_tags=list(KEYWORDS), force=True)
+        with warnings.catch_warnings(), config.disable_value_validation():
+            warnings.simplefilter("ignore")  # odd values are quoted, and may be a patient's
+            header = dcmread(
+                file, stop_before_pixels=True, specific_tags=list(KEYWORDS), force=True
+            )
+            return _tags(header)
     except (InvalidDicomError, EOFError, ValueError, KeyError, AttributeError, OSError):
         return {"modality": "", "scanner": "", "kernel": "", "spacing": ""}
-    kernel = _text(header, "ConvolutionKernel") or _text(header, "SequenceName")
-    scanner = f"{_text(header, 'Manufacturer')} {_text(header, 'ManufacturerModelName')}"
-    return {
-        "modality": _text(header, "Modality"),
-        "scanner": scanner.strip(),
-        "kernel": kernel or _text(header, "ScanningSequence"),
-        "spacing": spacing_of(_text(header, "PixelSpacing")),
-    }
 
 
 def spacing_of(text: str) -> str:
@@ -61,6 +59,17 @@ def spacing_of(text: str) -> str:
     """
     number = _NUMBER.search(text)
     return f"{float(number.group()):.4g}" if number else ""
+
+
+def _tags(header: Any) -> dict[str, str]:
+    kernel = _text(header, "ConvolutionKernel") or _text(header, "SequenceName")
+    scanner = f"{_text(header, 'Manufacturer')} {_text(header, 'ManufacturerModelName')}"
+    return {
+        "modality": _text(header, "Modality"),
+        "scanner": scanner.strip(),
+        "kernel": kernel or _text(header, "ScanningSequence"),
+        "spacing": spacing_of(_text(header, "PixelSpacing")),
+    }
 
 
 def _text(header: Any, keyword: str) -> str:
