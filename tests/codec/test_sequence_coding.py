@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sequences import KINDS, random_model
@@ -19,8 +22,20 @@ from medzip.codec.sequence.engine import SequenceEngine
 from medzip.codec.sequence.plain import decode_plain, encode_plain
 from medzip.errors import CorruptStreamError, ModelError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 BACKENDS = ("order0", "conditional")
 SMALL = ("line-5", "triangle-11", "triangle-11-rows", "cube-3", "cube-5-rows", "pyramid-7-5-3-1")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Products this small gain nothing from threads, and lose much on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @given(

@@ -7,10 +7,12 @@ import json
 import pickle
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import google_crc32c
 import numpy as np
 import pytest
+import torch
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +31,9 @@ from medzip.codec.stream import read_stream
 from medzip.errors import CorruptStreamError, ModelError
 from medzip.zarr_codec import MedZipCodec
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 GOLDEN = Path(__file__).parents[1] / "golden" / "1" / "sequence"
 CASES = {
     "lstm-pyramid": ("lstm", "pyramid-9-5-1", "conditional"),
@@ -39,6 +44,15 @@ CASES = {
     "attention-block": ("attention", "block-11", "conditional"),
     "attention-pyramid": ("attention", "pyramid-9-7-5-3-1", "order0"),
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Products this small gain nothing from threads, and lose much on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("kind", KINDS)

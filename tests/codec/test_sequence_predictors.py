@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +18,18 @@ from medzip.codec.sequence.gather import normalised, predicted, sequences_at
 from medzip.codec.sequence.kernels import fill
 from medzip.codec.sequence.passes import pass_of
 from medzip.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Products this small gain nothing from threads, and lose much on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def inputs(length: int, n: int, seed: int, extreme: bool) -> np.ndarray:
