@@ -71,8 +71,8 @@ class Site:
             )
         self._processes.append(process)
 
-    def worker(self) -> None:
-        self._start("worker", "start", "--pool", "medzip", "--limit", "1")
+    def worker(self, pool: str = "medzip") -> None:
+        self._start("worker", "start", "--pool", pool, "--limit", "1")
 
     def run(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -82,7 +82,7 @@ class Site:
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
+            timeout=480,
         )
         said = done.stdout + done.stderr
         assert done.returncode == 0, f"{said}\n{self.log.read_text()[-20_000:]}"

@@ -135,6 +135,7 @@ def test_the_same_run_again_takes_up_what_is_there(learned: Learned, scheduler: 
     assert (again["digest"], again["resumed"]) == (learned.trained["digest"], 100)
 
 
+@pytest.mark.slow
 def test_a_predictor_of_the_papers_is_trained_on_its_neighbours(
     home: Path, scheduler: str, scans: Path, tmp_path: Path
 ) -> None:
@@ -243,3 +244,42 @@ def test_killed_flow_goes_on_and_killed_worker_is_replaced(
     assert straight["digest"] == digest
     assert straight["resumed"] == 0
     assert "Restarting worker" in log.read_text()
+
+
+@pytest.mark.slow
+def test_deployments_sample_and_train_on_a_server(
+    scans: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    from test_flow_server import Site
+
+    site = Site(tmp_path, environment)
+    try:
+        site.run("work-pool", "create", "medzip", "--type", "process")
+        site.run("work-pool", "create", "gpu", "--type", "process")
+        site.run("--no-prompt", "deploy", "--all")
+        site.worker()
+        site.worker("gpu")
+        store, models = tmp_path / "store", tmp_path / "models"
+        watch = ("--watch", "--watch-timeout", "400")
+        site.run(
+            *("deployment", "run", "medzip-sample/sample", "--param", f"source={scans}"),
+            *("--param", f"store={store}", "--param", "voxels=6000", "--param", "form=fast"),
+            *watch,
+        )
+        site.run(
+            *("deployment", "run", "medzip-train/train", "--param", f"store={store}"),
+            *("--param", f"models={models}", "--param", "steps=100", "--param", "batch=256"),
+            *("--param", "workers=1", *watch),
+        )
+        assert {run["state_type"] for run in site.read("flow_runs")} == {"COMPLETED"}
+        assert {artifact["key"] for artifact in site.read("artifacts")} >= {
+            "medzip-samples",
+            "medzip-sampling-progress",
+            "medzip-training-progress",
+            "medzip-training-curve",
+            "medzip-training-bits",
+        }
+        (model,) = models.iterdir()
+        assert (model / "golden").is_dir()
+    finally:
+        site.stop()
