@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -57,18 +58,19 @@ def _head(results: Reproduction) -> str:
     size, machine = results.size, results.machine
     spent = sum(job.total_seconds for job in results.jobs)
     folder = " --unseen MR" if results.volume_names(unseen=True) else ""
-    return f"""# The papers' benchmarks, repeated
-
-Written by `flows/benchmarks.py` from `benchmarks/results/reproduction.json`; a test holds both
-together. Size "{size["name"]}": {len(results.jobs)} models, {spent / 60:.0f} minutes of workers'
-time (training and coding; two workers on a machine that was busy with other work), on
-{machine.get("cpu", "?")}; {results.date[:10]}.
-
-    python -m flows.benchmarks CT OUT{folder} --size {size["name"]}
-
-The papers' CT volumes are private. Bits per voxel of different volumes do not compare, so what is
-compared are **savings against JPEG 2000 (and JP3D) on the same volumes**: 1 - bits / bits.
-"""
+    made = _paragraph(
+        "Written by `flows/benchmarks.py` from `benchmarks/results/reproduction.json`; a test "
+        f'holds both together. Size "{size["name"]}": {len(results.jobs)} models, '
+        f"{spent / 60:.0f} minutes of workers' time (training and coding, on cores that were busy "
+        f"with other work as well), on {machine.get('cpu', '?')}; {results.date[:10]}."
+    )
+    compared = _paragraph(
+        "The papers' CT volumes are private. Bits per voxel of different volumes do not compare, "
+        "so what is compared are **savings against JPEG 2000 (and JP3D) on the same volumes**: "
+        "one minus the ratio of mean bits."
+    )
+    command = f"    python -m flows.benchmarks CT OUT{folder} --size {size['name']}\n"
+    return f"# The papers' benchmarks, repeated\n\n{made}\n{command}\n{compared}"
 
 
 def _differences(results: Reproduction) -> str:
@@ -155,7 +157,8 @@ def _shapes(results: Reproduction, benchmark: int) -> str:
     folds = results.size["mlp_folds"]
     if 0 < folds < results.size["folds"]:
         note += f" The MLP's figures are of the volumes of {_count(folds, 'fold')} alone."
-    return f"## Benchmark {benchmark}: neighbourhoods {title}\n\n{_table(heads, rows)}\n{note}\n"
+    head = f"## Benchmark {benchmark}: neighbourhoods {title}"
+    return f"{head}\n\n{_table(heads, rows)}\n{_paragraph(note)}"
 
 
 def _unseen(results: Reproduction) -> str:
@@ -187,8 +190,11 @@ def _unseen(results: Reproduction) -> str:
     return (
         "## Benchmarks 1 and 2 on MR, models trained on CT\n\n"
         + _table(heads, rows)
-        + f"\nJPEG 2000: {published_base} bits in the papers, {_mean(base)} here. The papers' text "
-        "gives figures of some neighbourhoods only.\n"
+        + "\n"
+        + _paragraph(
+            f"JPEG 2000: {published_base} bits in the papers, {_mean(base)} here. The papers' text "
+            "gives figures of some neighbourhoods only."
+        )
     )
 
 
@@ -218,17 +224,17 @@ def _seconds(results: Reproduction) -> str:
     units = results.size["lstm"]["hidden"][0]
     piece = results.size["timed"]
     what = f"a piece of {' x '.join(map(str, piece))} voxels" if piece else "a whole slice"
-    return (
-        f"## Benchmark 3: seconds for as many voxels as a 512 x 512 slice has\n\n"
-        f"{_table(heads, rows)}\n"
-        f"Papers: GTX 1080, LSTM of 128 units. Here: one busy core, LSTM of {units} units,\n"
-        f"measured on {what} (order-0 coder) and scaled, so seconds do not compare. What compares\n"
-        "is decoding to encoding with left voxels: the papers decode voxel by voxel and take\n"
-        f"{theirs:.0f} times as long as for encoding; the linear wavefront here predicts all\n"
-        f"voxels of a step in one batch and takes {ours:.1f} times as long. Of {len(checked)}\n"
-        f"pieces (both back-ends of all models that were timed) {lossless} decoded to the "
-        "same voxels.\n"
+    text = _paragraph(
+        f"Papers: GTX 1080, LSTM of 128 units. Here: one busy core, LSTM of {units} units, "
+        f"measured on {what} (order-0 coder) and scaled, so seconds do not compare. What compares "
+        "is decoding to encoding with left voxels: the papers decode voxel by voxel and take "
+        f"{theirs:.0f} times as long as for encoding; the linear wavefront here predicts all "
+        f"voxels of a step in one batch and takes {ours:.1f} times as long. Of {len(checked)} "
+        f"pieces (both back-ends of all models that were timed) {lossless} decoded to the same "
+        "voxels."
     )
+    title = "## Benchmark 3: seconds for as many voxels as a 512 x 512 slice has"
+    return f"{title}\n\n{_table(heads, rows)}\n{text}"
 
 
 def _timed(job: JobResult) -> list[Row]:
@@ -260,8 +266,7 @@ def _sampling(results: Reproduction) -> str:
     return (
         f"## Benchmark 4: sampling schemes ({shape})\n\n"
         + _table(["scheme", "LSTM, order 0", "conditional"], rows)
-        + "\nThe papers find them about equal, random and slice best, within 3.904 to 4.577 bits "
-        "over single volumes.\n"
+        + "\nThe papers find them about equal, random and slice best.\n"
     )
 
 
@@ -284,8 +289,11 @@ def _epochs(results: Reproduction) -> str:
     return (
         "## Benchmark 5: bits per voxel of one volume during training\n\n"
         + _table(heads, rows)
-        + "\nThe papers draw a curve, without numbers, for epochs 10 to 60; the widest pyramid "
-        "ends lowest there.\n"
+        + "\n"
+        + _paragraph(
+            "The papers draw a curve, without numbers, for epochs 10 to 60; the widest pyramid "
+            "ends lowest there. Order-0 coder."
+        )
     )
 
 
@@ -398,8 +406,11 @@ def _integers(results: Reproduction) -> str:
     return (
         "## Integers instead of floats\n\n"
         + _table(heads, rows)
-        + "\nEstimated on training voxels: bits of a two-sided geometric law of the errors' mean "
-        "size, integers minus floats.\n"
+        + "\n"
+        + _paragraph(
+            "Estimated on training voxels: bits of a two-sided geometric law of the errors' mean "
+            "size, integers minus floats."
+        )
     )
 
 
@@ -425,6 +436,10 @@ def _saving(bits: Mapping[str, float], base: Mapping[str, float]) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:+.1f} %"
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
