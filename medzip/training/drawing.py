@@ -2,7 +2,7 @@
 
     windows along z -> views (mirrored or not) -> eligible voxels, drawn -> columns and origins
 
-One window is held at a time. The same volume, form, quota and seed give the same samples.
+Windows are held, never the volume. The same volume, form, quota and seed give the same samples.
 """
 
 from __future__ import annotations

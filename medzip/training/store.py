@@ -222,7 +222,7 @@ class SampleStore:
     def write(self, key: str, volume: Volume) -> SampledSeries:
         """Sample one series; one that is there already is kept.
 
-        Memory holds a window of the volume and its samples, whatever the quota.
+        Memory holds a few windows of the volume and the samples of one, whatever the quota.
 
         Raises
         ------

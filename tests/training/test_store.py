@@ -13,7 +13,7 @@ from samplers import FORM, cohort, make_store
 
 from medzip.codec.engine import Engine
 from medzip.errors import SourceError
-from medzip.training.drawing import Plan, draw_series
+from medzip.training.drawing import WINDOW_SLICES, Plan, draw_series
 from medzip.training.forms import NeighboursForm, form_from, in_coding_order, inputs_form
 from medzip.training.linear import Window
 from medzip.training.store import HELD_OUT, SampleStore
@@ -149,6 +149,29 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="other things"):
         SampleStore.plan(tmp_path, FORM, cohort(), 100, 0)
     assert [path.name for path in tmp_path.iterdir()] == ["letter"]
+
+
+def test_a_long_series_is_read_in_windows(tmp_path: Path) -> None:
+    class Long:
+        """More slices than memory would hold, made when they are asked for."""
+
+        shape, dtype = (100_000, 40, 48), np.dtype(np.int16)
+        most = 0
+
+        def __getitem__(self, key: slice) -> np.ndarray:
+            count = len(range(*key.indices(self.shape[0])))
+            self.most = max(self.most, count)
+            generator = np.random.default_rng(key.start)
+            return generator.normal(0, 50, (count, 40, 48)).astype(np.int16)
+
+    long = Long()
+    about = SeriesAbout("long", "ab" * 32, int(np.prod(long.shape)))
+    store = SampleStore.plan(tmp_path / "store", FORM, [about], 20_000)
+    assert store.write(about.key, long).rows == 20_000
+    assert long.most == WINDOW_SLICES
+    origins = store.column(about.key, "origin")
+    assert origins[:, 0].max() > 99_000
+    assert len(np.unique(origins[:, 0] // 1000)) > 4
 
 
 def test_forms_survive_their_description() -> None:
