@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from medzip.codec.folders import folders_in_use, model_folders
 from medzip.codec.model import reference_of, shipped_digests
 from medzip.errors import ArchiveError
+from medzip.registry.directory import files_of
 from medzip.registry.store import Entry, Registry, offered_models
 
 if TYPE_CHECKING:
@@ -31,12 +32,16 @@ __all__ = [
     "archive_models",
     "archive_of",
     "keep_models",
+    "model_bytes",
     "models_path",
     "offered_to",
     "references_of",
     "work_models_path",
 ]
 
+NOT_KEPT = frozenset({"curves.jsonl"})
+"""Files of a model that the copy in an archive does without: how its training went, which the
+registry has that it was published in."""
 _METADATA_LIMIT = 4 << 20
 
 
@@ -127,9 +132,21 @@ def keep_models(archive: StrPath, digests: Iterable[str], *, finished: bool) -> 
         there |= {entry.digest for entry in Registry.at(models_path(archive)).entries()}
     grown = 0
     for digest in sorted(wanted - there):
-        entry = home.publish(find_model(archive, digest))
+        entry = home.publish(find_model(archive, digest), NOT_KEPT)
         grown += entry.size if finished else 0
     return grown
+
+
+def model_bytes(archive: StrPath, digest: str) -> int:
+    """Bytes that the copy of a model takes, or would take, in the archive.
+
+    Raises
+    ------
+    ArchiveError
+        There is no such model.
+    """
+    files = files_of(find_model(archive, digest))
+    return sum(size for name, size in files if name not in NOT_KEPT)
 
 
 def find_model(archive: StrPath, digest: str) -> Path:

@@ -24,7 +24,7 @@ from medzip.archive.encoding import choose, encode, fit, read_model
 from medzip.archive.failures import failure_of
 from medzip.archive.layout import object_path, open_archive
 from medzip.archive.locking import archive_lock
-from medzip.archive.models import find_model, models_path, references_of
+from medzip.archive.models import model_bytes, models_path, references_of
 from medzip.archive.pool import fan_out
 from medzip.archive.proving import prove
 from medzip.archive.reader import ObjectReader
@@ -35,7 +35,6 @@ from medzip.archive.staging import raw_volume
 from medzip.archive.unpacking import unpack
 from medzip.codec.model import reference_of
 from medzip.registry.choosing import coded_bytes, sample_of
-from medzip.registry.directory import files_of
 from medzip.registry.store import Registry
 
 if TYPE_CHECKING:
@@ -357,8 +356,7 @@ class Gate:
     def _cost(self, models: frozenset[str]) -> int:
         """Bytes of the models that the archive does not have yet."""
         there = {entry.digest for entry in Registry.at(models_path(self.archive)).entries()}
-        folders = [find_model(self.archive, digest) for digest in models - there]
-        return sum(size for folder in folders for _, size in files_of(folder))
+        return sum(model_bytes(self.archive, digest) for digest in models - there)
 
 
 def recompress(

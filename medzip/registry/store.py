@@ -97,10 +97,17 @@ class Registry:
         """The registry in a folder."""
         return cls(Path(folder))
 
-    def publish(self, folder: StrPath) -> Entry:
+    def publish(self, folder: StrPath, leave_out: frozenset[str] = frozenset()) -> Entry:
         """Check a model directory, its golden streams included, and copy it under its digest.
 
         A model that is there already is kept as it is; one that was retired is offered again.
+
+        Parameters
+        ----------
+        folder
+            The directory.
+        leave_out
+            Names of files that the copy does without.
 
         Raises
         ------
@@ -116,7 +123,7 @@ class Registry:
             copy = scratch / info.digest
             try:
                 for name, _ in info.files:
-                    if name != SUMS:
+                    if name not in leave_out | {SUMS}:
                         (copy / name).parent.mkdir(parents=True, exist_ok=True)
                         shutil.copyfile(Path(folder) / name, copy / name)
                 if check_directory(copy).digest != info.digest:
