@@ -125,8 +125,6 @@ def recompress_cohort(
     ClusterError
         If the cluster makes no sense or has no workers.
     """
-    started = datetime.now(UTC)
-    clock = time.monotonic()
     archive = str(Path(archive).absolute())
     registry = str(Path(models).absolute()) if models else f"{archive}-models"
     where = {"workers": workers, "cluster": cluster, "scheduler": scheduler}
@@ -139,6 +137,8 @@ def recompress_cohort(
             archive_cohort(
                 source, archive, profile or "default", report=report, compare=compare, **where
             )
+        # after the run that archived, which has rows of its own: the newest run is this one
+        started, clock = datetime.now(UTC), time.monotonic()
         open_archive(archive)
         if train:
             sources = [archive] if learn_from is None else learn_from
