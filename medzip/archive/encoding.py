@@ -17,7 +17,8 @@ from medzip.archive.records import Fitted, ModelTrial, SlabRecord, to_json
 from medzip.archive.staging import raw_volume
 from medzip.codec import Model, encode_slab
 from medzip.codec.folders import model_folders
-from medzip.codec.model import model_of, reference_of, shipped_digests
+from medzip.codec.model import model_of, reference_of, shipped_digest, shipped_digests
+from medzip.codec.profile import profile_named
 from medzip.registry.choosing import choose_model
 from medzip.training import fit_model
 
@@ -61,10 +62,12 @@ def fit(staged: Staged, models: StrPath | None = None) -> Fitted:
     folder = _models(staged)
     folder.mkdir(exist_ok=True)
     found: list[Model] = []
+    own = {shipped_digest(name) for name in profile_named(staged.profile).bases}
     with model_folders(*(entry.path.parent for entry in offered)):
         for number in range(len(staged.volumes)):
             chosen = [t.digest for t in trials if t.volume == number and t.chosen]
-            base = model_of(chosen[0]) if chosen else None
+            # one of the profile's own: then it may fit all of them, as it would without a choice
+            base = model_of(chosen[0]) if chosen and chosen[0] not in own else None
             model = fit_model(raw_volume(staged, number), staged.profile, base=base)
             reference = reference_of(model.to_bytes())
             if reference is not None and reference not in shipped_digests():

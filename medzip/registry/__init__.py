@@ -11,9 +11,9 @@ docs/models.md describes the files.
 
 from __future__ import annotations
 
+from medzip.codec.golden import check_golden, write_golden
 from medzip.registry.choosing import Choice, Trial, choose_model, sample_of
 from medzip.registry.directory import DirectoryInfo, check_directory
-from medzip.registry.golden import check_golden, write_golden
 from medzip.registry.store import Entry, Registry, offered_models
 
 __all__ = [

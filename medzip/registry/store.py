@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING
 
 from medzip.atomic import flush_tree, write_atomic
 from medzip.codec.folders import model_folders
+from medzip.codec.golden import check_golden
 from medzip.codec.model import Model, model_of
 from medzip.errors import ModelError
 from medzip.registry.directory import SUMS, check_directory, files_of, sums_of, training_of
-from medzip.registry.golden import check_golden
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

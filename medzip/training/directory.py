@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medzip.atomic import new_folder
+from medzip.codec.golden import write_golden
 from medzip.codec.model import Model, network_digest, write_network
 from medzip.codec.sequence.model import write_sequence_model
-from medzip.registry.golden import write_golden
 from medzip.training.card import model_card, sequence_card
 from medzip.training.proof import prove_model
 

@@ -16,6 +16,7 @@ from model_samples import changed_network, write_model
 
 import medzip
 from medzip.codec.folders import VARIABLE, model_folders
+from medzip.codec.golden import golden_volume
 from medzip.codec.model import (
     Model,
     base_model,
@@ -27,7 +28,6 @@ from medzip.codec.model import (
 )
 from medzip.errors import ModelError
 from medzip.registry import Registry, check_directory, choose_model, offered_models
-from medzip.registry.golden import golden_volume
 
 ROOT = Path(__file__).parents[2]
 
