@@ -15,9 +15,10 @@ from medzip.atomic import new_folder, write_atomic
 from medzip.canonical import canonical_json, digest_of
 from medzip.codec.sequence.gates import OUTPUT_BITS
 from medzip.codec.sequence.model import SequenceModel, write_sequence_model
+from medzip.codec.sequence.predicting import predict_slab
 from medzip.codec.sequence.shapes import shape_named
 from medzip.codec.slab import decode_slab, encode_slab
-from medzip.evaluation.sequence.coding import encode_all, predict_slab
+from medzip.evaluation.sequence.coding import encode_all
 from medzip.evaluation.sequence.cohort import cropped
 from medzip.evaluation.sequence.records import JobResult, Row, read_job, write_job
 from medzip.training.sequence.learn import laplace_bits, train_on_samples
