@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["flush_tree", "new_folder", "write_atomic"]
+__all__ = ["flush", "flush_tree", "new_folder", "write_atomic"]
 
 PART = ".part"
 """Ending of what is not complete; readers never look at it, the next writer replaces it."""
@@ -29,7 +29,7 @@ def write_atomic(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
-    _flush(path.parent)
+    flush(path.parent)
 
 
 @contextmanager
@@ -58,18 +58,19 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise
     shutil.rmtree(path, ignore_errors=True)
     os.rename(temporary, path)
-    _flush(path.parent)
+    flush(path.parent)
 
 
 def flush_tree(folder: Path) -> None:
     """Bring all files below a folder, and their names, to the disk."""
     for where, _, names in os.walk(folder):
         for name in names:
-            _flush(Path(where) / name)
-        _flush(Path(where))
+            flush(Path(where) / name)
+        flush(Path(where))
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Bring a file, or the renames in a folder, to the disk, so that a power cut leaves them."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -15,16 +15,15 @@ from medzip.archive.layout import (
     PART,
     digest_line,
     digest_path,
-    flush_directory,
     object_path,
     read_digest,
     sha256_file,
     work_path,
-    write_atomic,
 )
 from medzip.archive.models import keep_models, references_of
 from medzip.archive.proving import prove_elsewhere
 from medzip.archive.records import Committed, Verdict
+from medzip.atomic import flush, write_atomic
 from medzip.errors import ArchiveError, VerificationError
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def commit(proof: Proof) -> Committed:
     keep_models(proof.archive, references_of(Path(proof.path)), finished=True)
     write_atomic(digest_path(path), digest_line(path, proof.sha256))
     os.replace(proof.path, path)
-    flush_directory(path.parent)
+    flush(path.parent)
     shutil.rmtree(work_path(proof.archive, proof.key), ignore_errors=True)
     return Committed(
         archive=proof.archive,

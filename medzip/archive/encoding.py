@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medzip.archive.layout import canonical_json, work_path, write_atomic
+from medzip.archive.layout import canonical_json, work_path
 from medzip.archive.models import archive_models, keep_models, offered_to
 from medzip.archive.records import Fitted, ModelTrial, SlabRecord, to_json
 from medzip.archive.staging import raw_volume
+from medzip.atomic import write_atomic
 from medzip.codec import Model, encode_slab
 from medzip.codec.folders import model_folders
 from medzip.codec.model import model_of, reference_of, shipped_digest, shipped_digests

@@ -15,8 +15,8 @@ from medzip.archive.layout import (
     index_path,
     object_path,
     read_digest,
-    write_atomic,
 )
+from medzip.atomic import write_atomic
 from medzip.errors import ArchiveError
 
 if TYPE_CHECKING:

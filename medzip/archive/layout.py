@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medzip.errors import ArchiveError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
 
     StrPath = str | os.PathLike[str]
@@ -35,7 +35,6 @@ __all__ = [
     "canonical_json",
     "digest_line",
     "digest_path",
-    "flush_directory",
     "index_path",
     "object_key",
     "object_path",
@@ -43,7 +42,6 @@ __all__ = [
     "read_digest",
     "sha256_file",
     "work_path",
-    "write_atomic",
 ]
 
 ARCHIVE_FORMAT = 1
@@ -129,26 +127,6 @@ def sha256_file(path: StrPath) -> str:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, whatever is killed or unplugged."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}{PART}")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    flush_directory(path.parent)
-
-
-def flush_directory(path: Path) -> None:
-    """Make renames in a folder outlive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def open_archive(archive: StrPath) -> Path:

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medzip.archive.layout import MARKER, PART, write_atomic
+from medzip.archive.layout import MARKER, PART
 from medzip.archive.replacing import settle_replacements
+from medzip.atomic import write_atomic
 from medzip.errors import ArchiveError
 
 if TYPE_CHECKING:

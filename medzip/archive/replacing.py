@@ -20,15 +20,14 @@ from medzip.archive.layout import (
     canonical_json,
     digest_line,
     digest_path,
-    flush_directory,
     object_path,
     read_digest,
     sha256_file,
     work_path,
-    write_atomic,
 )
 from medzip.archive.models import keep_models, references_of
 from medzip.archive.records import Committed
+from medzip.atomic import flush, write_atomic
 from medzip.errors import ArchiveError, VerificationError
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def _roll_forward(archive: Path, replacement: Replacement) -> None:
     keep_models(archive, references_of(new), finished=True)
     write_atomic(digest_path(path), digest_line(path, replacement.after))
     os.replace(new, path)
-    flush_directory(path.parent)
+    flush(path.parent)
     for entry in work.iterdir():
         if entry.is_dir():
             shutil.rmtree(entry, ignore_errors=True)

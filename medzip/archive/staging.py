@@ -16,14 +16,13 @@ from medzip import __version__
 from medzip.archive.layout import (
     ARCHIVE_FORMAT,
     canonical_json,
-    flush_directory,
     work_path,
-    write_atomic,
 )
 from medzip.archive.manifest import manifest_of
 from medzip.archive.records import Staged, StagedVolume, to_json
 from medzip.archive.slabs import SlabWriter
 from medzip.archive.source import SourceFile
+from medzip.atomic import flush, write_atomic
 from medzip.codec import slab_depth
 from medzip.dicom.envelope import EnvelopeWriter
 from medzip.dicom.volume import coding_of, voxels_of
@@ -114,7 +113,7 @@ def stage(plan: ObjectPlan, archive: StrPath, profile: str) -> Staged:
         work / "stage.json",
         canonical_json({"fingerprint": fingerprint, "staged": to_json(staged)}),
     )
-    flush_directory(work)
+    flush(work)
     return staged
 
 

@@ -16,18 +16,17 @@ from medzip import __version__
 from medzip.archive.layout import (
     ARCHIVE_FORMAT,
     canonical_json,
-    flush_directory,
     object_path,
     read_digest,
     sha256_file,
     work_path,
-    write_atomic,
 )
 from medzip.archive.manifest import manifest_of
 from medzip.archive.reader import ObjectReader
 from medzip.archive.records import ObjectPlan, Staged, StagedVolume, to_json
 from medzip.archive.slabs import SlabWriter
 from medzip.archive.staging import read_staged
+from medzip.atomic import flush, write_atomic
 from medzip.codec import slab_depth
 from medzip.errors import VerificationError
 
@@ -111,7 +110,7 @@ def unpack(archive: StrPath, key: str, profile: str | None = None) -> Staged:
     )
     value = {"fingerprint": fingerprint, "staged": to_json(staged)}
     write_atomic(work / "stage.json", canonical_json(value))
-    flush_directory(work)
+    flush(work)
     return staged
 
 

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from medzip.codec.products import GRANULE
-from medzip.codec.sequence.gather import normalised, predicted, sequences_at
+from medzip.codec.sequence.gather import normalised
 from medzip.codec.sequence.model import SequenceModel
-from medzip.codec.sequence.passes import pass_of
+from medzip.codec.sequence.predicting import predict_slab
 from medzip.codec.sequence.shapes import shape_named
 from medzip.codec.slab import encode_slab
 from medzip.errors import SourceError
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from medzip.codec.sequence.model import Predictor
     from medzip.training.linear import Window
     from medzip.training.sequence.configurations import SequenceRun
     from medzip.training.sequence.learn import Point as EpochPoint
@@ -183,7 +181,7 @@ def _model(
     parts = [
         error_samples(
             window.values,
-            _predict(predictor, shape, window.values, window.count),
+            predict_slab(predictor, shape, window.values, window.count),
             shape,
             window.count,
         )
@@ -197,20 +195,6 @@ def _model(
     finally:
         torch.set_num_threads(threads)
     return SequenceModel(predictor, shape, backend, table)
-
-
-def _predict(predictor: Predictor, shape: str, values: np.ndarray, count: int) -> np.ndarray:
-    """Predictions of all voxels of a window, int64 of its shape: packed values in 1/16."""
-    form, run = shape_named(shape), pass_of(predictor, _BATCH)
-    voxels = np.indices(values.shape).reshape(3, -1).T.astype(np.int64)
-    out = np.empty(values.size, dtype=np.int64)
-    for start in range(0, len(voxels), _BATCH):
-        part = voxels[start : start + _BATCH]
-        width = -(-len(part) // GRANULE) * GRANULE
-        columns = np.zeros((len(form), width), dtype=np.int16)
-        columns[:, : len(part)] = sequences_at(values, part, form, count).T
-        out[start : start + len(part)] = predicted(run(columns)[: len(part)], count)
-    return out.reshape(values.shape)
 
 
 def _cropped(window: Window) -> Window:

@@ -10,11 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from medzip.codec.sequence.model import read_sequence_model
+from medzip.codec.sequence.predicting import predict_slab
 from medzip.codec.sequence.shapes import SHAPES
 from medzip.codec.slab import decode_slab, encode_slab
 from medzip.errors import SourceError
 from medzip.evaluation.phantom import ct_volume, mr_volume
-from medzip.evaluation.sequence.coding import encode_all, predict_slab
+from medzip.evaluation.sequence.coding import encode_all
 from medzip.evaluation.sequence.cohort import choose_cohort, cropped, fold_of
 from medzip.evaluation.sequence.collect import collect, write_rows
 from medzip.evaluation.sequence.heat import heat_rows, write_pictures

@@ -306,7 +306,7 @@ def test_killed_while_replacing(
             "keep_models": (replacing, "keep_models", kill),
             "write_atomic": (replacing, "write_atomic", kill_at_digest),
             "replace": (replacing.os, "replace", kill_renames(archive)),
-            "flush": (replacing, "flush_directory", kill),
+            "flush": (replacing, "flush", kill),
             "index": (replacing, "write_index", kill),
         }[point]
         patched.setattr(target, name, stand_in)
