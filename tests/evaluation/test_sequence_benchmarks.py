@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from medzip.codec.sequence.model import read_sequence_model
 from medzip.codec.sequence.predicting import predict_slab
@@ -52,6 +53,15 @@ def tiny(shapes: tuple[str, ...] = (SHAPE,)):
         snapshots=(1, 2),
         peers=("jpeg-2000", "jpeg-ls", "lstm-compress"),
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Products this small cost more in several threads, and much more on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

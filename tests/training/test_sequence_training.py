@@ -40,6 +40,15 @@ MLP = configuration("local-sampling-2").with_(
 ATTENTION = MLP.with_(kind="attention", hidden=(8, 2, 16))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Products this small cost more in several threads, and much more on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def sources() -> list[Source]:
     return [Source.of(f"v{seed}", ct_volume((6, 40, 40), seed=seed), 0.5) for seed in (1, 2)]
