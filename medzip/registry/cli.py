@@ -143,6 +143,8 @@ def _row(entry: Entry, offered: bool) -> dict[str, Any]:
 def _state(entry: Entry, offered: bool) -> str:
     if entry.retired:
         return "retired"
+    if entry.sequence:
+        return "by name only: a sequence model"
     if entry.pinned:
         return "pinned"
     return "offered" if offered else "not offered: others are newer"

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medzip.codec.model import network_digest, read_limited, read_network
+from medzip.codec.sequence.model import read_sequence_model
 from medzip.errors import ModelError
 
 StrPath = str | os.PathLike[str]
@@ -121,12 +122,32 @@ def check_directory(folder: StrPath) -> DirectoryInfo:
             f"expected {', '.join(sorted(missing))} in {root}, got {[n for n, _ in files]}; "
             "copy the whole model directory"
         )
+    if is_sequence(root):
+        model = read_sequence_model(root)
+        return DirectoryInfo(model.digest, model.name, files)
     network = read_network(root)
     form = network.architecture
     shape = "-".join(map(str, form.hidden))
     return DirectoryInfo(
         network_digest(network), f"{len(form.neighbourhood)} voxels, {shape}", files
     )
+
+
+def is_sequence(folder: StrPath) -> bool:
+    """Whether a directory holds a sequence model, by its configuration.
+
+    Raises
+    ------
+    ModelError
+        There is no configuration.
+    """
+    try:
+        config = json.loads(read_limited(Path(folder) / "config.json", _MOST_CONFIG))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(
+            f"expected a configuration in {folder}, got {type(error).__name__}; copy the model anew"
+        ) from error
+    return isinstance(config, dict) and "kind" in config
 
 
 def sums_of(folder: StrPath, files: tuple[tuple[str, int], ...]) -> bytes:

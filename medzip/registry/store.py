@@ -27,8 +27,16 @@ from medzip.atomic import flush_tree, write_atomic
 from medzip.codec.folders import model_folders
 from medzip.codec.golden import check_golden
 from medzip.codec.model import Model, model_of
+from medzip.codec.sequence.model import read_sequence_model
 from medzip.errors import ModelError
-from medzip.registry.directory import SUMS, check_directory, files_of, sums_of, training_of
+from medzip.registry.directory import (
+    SUMS,
+    check_directory,
+    files_of,
+    is_sequence,
+    sums_of,
+    training_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,6 +72,9 @@ class Entry:
         When, in seconds of the epoch.
     pinned, retired : bool
         Where it stands.
+    sequence : bool
+        Whether it is a sequence model: those travel whole with what they code, and are too slow to
+        be tried on every series, so encoders get them by name only.
     """
 
     digest: str
@@ -73,6 +84,7 @@ class Entry:
     published: float
     pinned: bool
     retired: bool
+    sequence: bool
 
     @property
     def name(self) -> str:
@@ -196,6 +208,7 @@ class Registry:
             published=(path / SUMS).stat().st_mtime,
             pinned=self._marker(digest, _PINNED).exists(),
             retired=self._marker(digest, _RETIRED).exists(),
+            sequence=is_sequence(path),
         )
 
     def _complete(self, prefix: str) -> str:
@@ -217,12 +230,14 @@ class Registry:
             There is none, or it is damaged.
         """
         entry = self.entry(digest)
+        if entry.sequence:
+            return read_sequence_model(entry.path)
         with model_folders(self.root):
             return model_of(entry.digest)
 
     def offered(self) -> tuple[Entry, ...]:
         """What an encoder tries: pinned models, then the newest, at most `MOST_OFFERED` of all."""
-        able = [entry for entry in self.entries() if not entry.retired]
+        able = [entry for entry in self.entries() if not (entry.retired or entry.sequence)]
         pinned = [entry for entry in able if entry.pinned]
         return tuple(able[: max(MOST_OFFERED, len(pinned))])
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from model_samples import changed_network, write_model
+from model_samples import changed_network, odd_volume, write_model
 
 import medzip
 from medzip.codec.folders import VARIABLE, model_folders
@@ -26,8 +26,10 @@ from medzip.codec.model import (
     reference_of,
     shipped_digests,
 )
+from medzip.codec.sequence.mlp import IntegerMLP
+from medzip.codec.sequence.model import SequenceModel, write_sequence_model
 from medzip.errors import ModelError
-from medzip.registry import Registry, check_directory, choose_model, offered_models
+from medzip.registry import Registry, check_directory, choose_model, offered_models, write_golden
 
 ROOT = Path(__file__).parents[2]
 
@@ -248,6 +250,36 @@ def test_unsafe_directories_are_refused(directory: Path, tmp_path: Path, spoil) 
         registry.publish(directory)
     assert registry.entries() == ()
     assert not list((tmp_path / "registry").glob("*"))
+
+
+def test_sequence_models_are_published_but_not_offered(tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    model = SequenceModel(
+        IntegerMLP(
+            weights=(generator.integers(-99, 99, (8, 5)).astype(np.int16),),
+            biases=(np.zeros(8, np.int32),),
+            shifts=(np.full(8, 9, np.int32),),
+            head=generator.integers(-99, 99, 8).astype(np.int32),
+            head_bias=np.zeros(1, np.int32),
+            head_shift=np.full(1, 9, np.int32),
+        ),
+        "line-5",
+        "order0",
+    )
+    files = {**write_sequence_model(model), **write_golden(model, odd_volume(7, (2, 12, 12)))}
+    for name, data in files.items():
+        (tmp_path / "made" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "made" / name).write_bytes(data)
+    registry = Registry.at(tmp_path / "registry")
+    entry = registry.publish(tmp_path / "made")
+    assert entry.digest == model.digest
+    assert entry.sequence
+    assert registry.verify(entry.digest) == 1
+    assert registry.load(entry.digest) == model
+    assert registry.offered() == ()
+    spoil_huge(entry.path)
+    with pytest.raises(ModelError):
+        registry.verify(entry.digest)
 
 
 def test_tensors_of_floats_are_refused(directory: Path) -> None:
