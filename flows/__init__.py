@@ -12,5 +12,8 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "medzip")
 # and what it says outside of a flow run (while it verifies, say) is no reason for a warning
 os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
+# a machine that is busy with compressing takes longer than the 20 s that Prefect gives the
+# temporary server it starts where none is named
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
 # Dask announces every start and stop of every worker at INFO
 os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "warning")

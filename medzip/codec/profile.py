@@ -53,7 +53,7 @@ PROFILES = {
     for profile in (
         Profile("fast", ("fast",), 40_000, 0, 0, 0, 0, 0.0, 32),
         Profile("default", ("default",), 150_000, 3_000_000, 3_500_000, 3, 1024, 3e-3, 32),
-        Profile("max", ("default", "wide"), 300_000, 5_000_000, 32_000_000, 16, 2048, 3e-3, 48),
+        Profile("max", ("default", "wide"), 300_000, 9_000_000, 40_000_000, 16, 2048, 3e-3, 48),
     )
 }
 

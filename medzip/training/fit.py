@@ -18,6 +18,7 @@ import torch
 from medzip.codec.model import Model, shipped_model
 from medzip.codec.packing import check_voxels
 from medzip.codec.profile import Profile, profile_named
+from medzip.cores import on_threads
 from medzip.training.linear import Window, solve_linear, straight_bits
 from medzip.training.optimise import Recipe, mean_bits, optimise
 from medzip.training.qat import MixtureNet
@@ -33,6 +34,9 @@ __all__ = ["Volume", "draw_samples", "fit_model", "read_windows", "straightened"
 WINDOWS = 6
 """From how many places along z the sample is drawn."""
 WINDOW_SLICES = 8
+CONTEXT_SLICES = 2
+"""So many more stand before a window's: what is drawn from it has slices before it, as most of a
+slab has."""
 LEAST_VOXELS = 20_000
 """Below this no fit pays for its weights."""
 RECOVERED = 0.75
@@ -57,10 +61,15 @@ class Volume(Protocol):
 
 
 def read_windows(volume: Volume) -> list[Window]:
-    """A few windows of consecutive slices, evenly spaced, so memory does not grow with a series."""
+    """A few windows of consecutive slices, evenly spaced, so memory does not grow with a series.
+
+    Those of a short series touch but for their context: where a voxel is in two windows, it may be
+    learned from in one and judge the fit in the other, which then seems better than it is.
+    """
     slices = int(volume.shape[0])
-    span = min(slices, WINDOW_SLICES)
-    starts = np.unique(np.linspace(0, slices - span, min(WINDOWS, -(-slices // span))).astype(int))
+    span = min(slices, CONTEXT_SLICES + WINDOW_SLICES)
+    count = min(WINDOWS, max(1, -(-(slices - CONTEXT_SLICES) // WINDOW_SLICES)))
+    starts = np.unique(np.linspace(0, slices - span, count).astype(int))
     return [
         Window.of(np.ascontiguousarray(np.asarray(volume[int(start) : int(start) + span])))
         for start in starts
@@ -143,7 +152,11 @@ def fit_model(
     starts = [straightened(windows, start, voxels, chosen.linear_voxels, seed) for start in starts]
     if chosen.fit_voxels == 0:
         return starts[0]
-    tried = [_fit(windows, start, voxels, chosen, seed, progress, device) for start in starts]
+
+    def fitted(start: Model) -> tuple[Model, float]:
+        return _fit(windows, start, voxels, chosen, seed, progress, device)
+
+    tried = on_threads(fitted, starts) if device == "cpu" else [fitted(start) for start in starts]
     return min(tried, key=lambda found: found[1])[0]
 
 
@@ -191,7 +204,11 @@ def _fit(
     optimise(net, rest, recipe, penalty=_WeightCost(net, voxels * share), progress=progress)
     fitted = Model(net.integers(), start.base_digest)
     net.load(fitted.network)
-    changed = fitted, mean_bits(net, held) * coded + len(fitted.to_bytes())
+    # of a short series most voxels were learned from, which is what counts: they will be coded
+    seen = min(1.0, len(rest) / (voxels * share))
+    few = torch.arange(len(rest), device=device) % max(1, len(rest) // len(held)) == 0
+    bits = seen * mean_bits(net, rest.take(few)) + (1 - seen) * mean_bits(net, held)
+    changed = fitted, bits * coded + len(fitted.to_bytes())
     return min(unchanged, changed, key=lambda found: found[1])
 
 
