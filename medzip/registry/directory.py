@@ -136,17 +136,13 @@ def check_directory(folder: StrPath) -> DirectoryInfo:
 def is_sequence(folder: StrPath) -> bool:
     """Whether a directory holds a sequence model, by its configuration.
 
-    Raises
-    ------
-    ModelError
-        There is no configuration.
+    False where that cannot be read: a damaged model must not hide the others of a registry from
+    who lists them, and checking or opening it says what is wrong.
     """
     try:
         config = json.loads(read_limited(Path(folder) / "config.json", _MOST_CONFIG))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(
-            f"expected a configuration in {folder}, got {type(error).__name__}; copy the model anew"
-        ) from error
+    except (ModelError, OSError, ValueError, RecursionError):
+        return False
     return isinstance(config, dict) and "kind" in config
 
 

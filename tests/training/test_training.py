@@ -10,7 +10,7 @@ from medzip.codec import Model, base_model, decode_slab, encode_slab
 from medzip.codec.network import LINEAR_SUM, Architecture
 from medzip.training import fit_model
 from medzip.training.base import BaseRun, train_base
-from medzip.training.fit import draw_samples, read_windows
+from medzip.training.fit import CONTEXT_SLICES, WINDOW_SLICES, draw_samples, read_windows
 from medzip.training.linear import Window, solve_linear, straight_bits
 from medzip.training.optimise import Recipe, mean_bits, one_cycle, optimise
 from medzip.training.qat import MixtureNet
@@ -107,7 +107,7 @@ def test_fitting_is_repeatable_and_reads_windows_only() -> None:
     voxels = textured((60, 32, 32))
     watched = Watched(voxels)
     assert fit_model(watched, "default") == fit_model(voxels, "default")
-    assert watched.most <= 8
+    assert watched.most <= CONTEXT_SLICES + WINDOW_SLICES
 
 
 @pytest.mark.parametrize("style", ["noise", "extremes", "ramp", "specks", "constant", "copies"])
