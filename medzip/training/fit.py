@@ -90,7 +90,7 @@ def draw_samples(
     generator = np.random.default_rng(seed)
     depth = network.architecture.neighbourhood.depth
     held, rest = [], []
-    drawn = 0
+    masks = []
     for window in windows:
         shape = window.values.shape
         # slices that have all of their predecessors stand for a whole slab's
@@ -98,14 +98,17 @@ def draw_samples(
         share = count / len(windows) / window.values[first:].size
         chance = np.full(shape[0], share)
         chance[:first] /= 8
-        chosen = generator.random(shape, dtype=np.float32) < chance[:, None, None]
-        part = sample_window(window, network, chosen)
+        masks.append(generator.random(shape, dtype=np.float32) < chance[:, None, None])
+    parts = on_threads(
+        lambda at: sample_window(at[0], network, at[1]), list(zip(windows, masks, strict=True))
+    )
+    for part in parts:
         mask = torch.zeros(len(part), dtype=torch.bool)
         mask[::HELD_OUT] = True
         held.append(part.take(mask))
         rest.append(part.take(~mask))
-        drawn += int(chosen.sum())
     kept = sum(len(part) for part in held + rest)
+    drawn = sum(int(chosen.sum()) for chosen in masks)
     return Samples.concatenate(held), Samples.concatenate(rest), kept / max(1, drawn)
 
 
