@@ -57,9 +57,12 @@ class Plan:
 
     @classmethod
     def of(cls, slices: int, quota: int, mirror: bool) -> Plan:
-        """For a series of so many slices, from which so many samples are to be drawn."""
-        span = min(slices, WINDOW_SLICES)
-        wanted = max(1, min(WINDOWS, -(-slices // span), -(-quota // VOXELS_A_WINDOW)))
+        """For a series of so many slices, from which so many samples are to be drawn.
+
+        Windows never overlap: a voxel that one holds out to judge would be learned from in another.
+        """
+        wanted = max(1, min(WINDOWS, -(-slices // WINDOW_SLICES), -(-quota // VOXELS_A_WINDOW)))
+        span = min(WINDOW_SLICES, slices // wanted)
         if wanted == 1:
             starts = np.array([(slices - span) // 2])
         else:

@@ -76,6 +76,16 @@ def test_origins_are_places_of_the_targets(tmp_path: Path) -> None:
             assert np.array_equal(neighbours[inside, k], there)
 
 
+@pytest.mark.parametrize("slices", [1, 7, 8, 9, 12, 17, 20, 47, 48, 300])
+def test_windows_do_not_overlap(slices: int) -> None:
+    """Else a voxel that one holds out to judge would be learned from in another."""
+    plan = Plan.of(slices, 1_000_000, mirror=True)
+    ends = [first + plan.slices for first in plan.starts]
+    assert all(end <= first for end, first in zip(ends, plan.starts[1:], strict=False))
+    assert plan.starts[0] >= 0
+    assert ends[-1] <= slices
+
+
 def test_inputs_are_those_of_the_engine_at_the_origins() -> None:
     """The order in which the engine gives samples is the one that origins are sorted by."""
     volume = next(iter(cohort().values()))
