@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from distributed import WorkerPlugin
 
+from medzip.cores import use_one_core
+
 if TYPE_CHECKING:
     from distributed import Worker
 
@@ -51,10 +53,9 @@ class WorkerSetup(WorkerPlugin):
     def setup(self, worker: Worker) -> None:
         """Set threads and log level of this process."""
         import numba
-        import torch
         import zarr
 
-        torch.set_num_threads(1)
+        use_one_core()
         numba.set_num_threads(1)
         zarr.config.set({"threading.max_workers": 1, "async.concurrency": 2})
         logging.getLogger("prefect.task_runs").addFilter(_no_thread_timeout_warning)

@@ -12,8 +12,9 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
 import zarr
+
+from medzip.cores import use_one_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ def _start() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     threading.Thread(target=_follow_parent, daemon=True).start()
-    torch.set_num_threads(1)
+    use_one_core()
     zarr.config.set({"threading.max_workers": 1, "async.concurrency": 1})
 
 

@@ -17,6 +17,7 @@ from medzip.codec.network import OUTPUTS
 from medzip.codec.products import GRANULE, Product
 from medzip.codec.schedule import wavefront
 from medzip.codec.tables import exp2_table, log2_table, logistic_table
+from medzip.cores import one_thread
 from medzip.errors import CorruptStreamError
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class Engine:
         oldest = int((layout.wz * planes[read] - self._steps[read, 1]).max())
         self._ring_rows = 1 << oldest.bit_length()
 
+    @one_thread()
     def encode(
         self, values: list[np.ndarray], origins: list[int], counts: list[int]
     ) -> list[bytes]:
@@ -171,6 +173,7 @@ class Engine:
             out.append(words[b, :length].astype("<u4").tobytes())
         return out
 
+    @one_thread()
     def decode(self, data: list[bytes], origins: list[int], counts: list[int]) -> list[np.ndarray]:
         """Words to packed slabs: the inverse of `encode`.
 
@@ -231,6 +234,7 @@ class Engine:
             out.append(values)
         return out
 
+    @one_thread()
     def predict(self, values: np.ndarray, origin: int) -> np.ndarray:
         """Mean of each voxel's distribution, rounded; int32 of the engine's shape. For pictures."""
         layout = self.layout

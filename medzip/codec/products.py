@@ -13,6 +13,8 @@ from functools import cache
 import numpy as np
 import torch
 
+from medzip.cores import one_thread
+
 __all__ = ["GRANULE", "Product", "int8_is_exact"]
 
 GRANULE = 16
@@ -37,7 +39,8 @@ def int8_is_exact(rows: int, inner: int, width: int) -> bool:
     for left, right in trials:
         operands = [torch.from_numpy(side.astype(np.int8)) for side in (left, right)]
         try:
-            torch._int_mm(*operands, out=found)
+            with one_thread():
+                torch._int_mm(*operands, out=found)
         except RuntimeError:
             return False
         if not np.array_equal(found.numpy(), left.astype(np.float64) @ right.astype(np.float64)):
@@ -79,7 +82,14 @@ class Product:
         return self.inputs[: self._inner * width].reshape(self._inner, width)
 
     def __call__(self, width: int) -> np.ndarray:
-        """Sums of the inputs, int32 (rows, width); valid until the next call."""
+        """Sums of the inputs, int32 (rows, width); valid until the next call.
+
+        Always on this thread alone: sharing so small a product costs more than it saves. Whoever
+        makes many enters `medzip.cores.one_thread` around them.
+        """
+        if torch.get_num_threads() != 1:
+            with one_thread():
+                return self(width)
         inputs = self._inputs[: self._inner * width].view(self._inner, width)
         sums = self._sums[: self._rows * width].view(self._rows, width)
         if self._int8:

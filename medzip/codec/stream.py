@@ -38,7 +38,7 @@ def encode_stream(
         Voxels (z, y, x), their predictor, slices a slab.
     encoder
         Codes all slabs at once, `medzip.device.encode_slabs` say; without it each is coded on its
-        own, on as many threads as torch has.
+        own, on as many threads as this process may use cores.
     """
     parts = [np.ascontiguousarray(volume[z : z + depth]) for z in range(0, len(volume), depth)]
     if encoder is None:

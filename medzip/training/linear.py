@@ -16,6 +16,7 @@ from medzip.codec.adaptive import LINEAR_BITS
 from medzip.codec.features import FLAT_COUNT, REFERENCE_COUNT
 from medzip.codec.network import LINEAR_SUM
 from medzip.codec.packing import choose_packing, histogram, pack
+from medzip.cores import one_blas_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +92,7 @@ def pad(values: np.ndarray, origin: int, reach: int) -> np.ndarray:
     return out
 
 
+@one_blas_thread()
 def solve_linear(
     windows: list[Window], neighbourhood: Neighbourhood, count: int, seed: int = 0
 ) -> np.ndarray:
@@ -122,6 +124,7 @@ def solve_linear(
     return out
 
 
+@one_blas_thread()
 def straight_bits(
     windows: list[Window],
     neighbourhood: Neighbourhood,

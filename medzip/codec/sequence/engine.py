@@ -20,6 +20,7 @@ from medzip.codec.sequence.backends import CONDITIONAL, FLOOR, error_offsets
 from medzip.codec.sequence.gather import normalised, predicted
 from medzip.codec.sequence.passes import pass_of
 from medzip.codec.tables import log2_table, logistic_table
+from medzip.cores import one_thread
 from medzip.errors import CorruptStreamError
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class SequenceEngine:
         logs = np.stack([log2_table(), log2_fixed(np.full(64, len(self._offsets)))])
         self._tables = (logistic_table(), logs, guess_logits(), FLOOR)
 
+    @one_thread()
     def encode(
         self, values: list[np.ndarray], origins: list[int], counts: list[int]
     ) -> list[bytes]:
@@ -94,6 +96,7 @@ class SequenceEngine:
         del origins
         return [self._encode(slab, count) for slab, count in zip(values, counts, strict=True)]
 
+    @one_thread()
     def decode(self, data: list[bytes], origins: list[int], counts: list[int]) -> list[np.ndarray]:
         """Words to packed slabs: the inverse of `encode`.
 
@@ -105,6 +108,7 @@ class SequenceEngine:
         del origins
         return [self._decode(words, count) for words, count in zip(data, counts, strict=True)]
 
+    @one_thread()
     def predict(self, values: np.ndarray, origin: int) -> np.ndarray:
         """Each voxel's prediction, rounded; int32 of the engine's shape. For pictures."""
         del origin
