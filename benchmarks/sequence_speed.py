@@ -25,20 +25,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-from medzip.codec.sequence import (
+from medzip.bench.circumstances import commit
+from medzip.papers.codec import (
     SHAPES,
     IntegerAttention,
     IntegerLSTM,
     IntegerMLP,
     SequenceModel,
 )
-from medzip.codec.sequence.backends import default_table
-from medzip.codec.sequence.engine import BATCH, SequenceEngine
-from medzip.evaluation.circumstances import commit
+from medzip.papers.codec.backends import default_table
+from medzip.papers.codec.engine import BATCH, SequenceEngine
 from medzip.report.machine import this_machine
 
 if TYPE_CHECKING:
-    from medzip.codec.sequence.model import Predictor
+    from medzip.papers.codec.model import Predictor
 
 PLANE = 512
 VALUES = 4096

@@ -32,12 +32,12 @@ from flows.printing import told_on_stderr
 from flows.running import on_gpu, workers_of
 from medzip.archive import failure_of
 from medzip.errors import MedZipError
-from medzip.evaluation.sequence.cohort import choose_cohort
-from medzip.evaluation.sequence.collect import collect, write_rows
-from medzip.evaluation.sequence.heat import heat_rows, write_pictures
-from medzip.evaluation.sequence.plan import plan_jobs
-from medzip.evaluation.sequence.reproduction import reproduction_page
-from medzip.evaluation.sequence.sizes import SIZES
+from medzip.papers.benchmarks.cohort import choose_cohort
+from medzip.papers.benchmarks.collect import collect, write_rows
+from medzip.papers.benchmarks.heat import heat_rows, write_pictures
+from medzip.papers.benchmarks.plan import plan_jobs
+from medzip.papers.benchmarks.reproduction import reproduction_page
+from medzip.papers.benchmarks.sizes import SIZES
 from tasks.benchmarks import measure_model, measure_others
 from tasks.policy import StepFailedError
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from prefect.futures import PrefectFuture
 
-    from medzip.evaluation.sequence.results import Reproduction
+    from medzip.papers.benchmarks.results import Reproduction
 
 __all__ = ["main", "run_benchmarks"]
 
@@ -78,7 +78,7 @@ def run_benchmarks(
     unseen : str, optional
         Folder of MR volumes that models are tested on and never trained on.
     size : str
-        "small" or "full" (`medzip.evaluation.sequence.sizes`).
+        "small" or "full" (`medzip.papers.benchmarks.sizes`).
     changes : dict, optional
         Fields of the size to change, such as {"folds": 2}.
     results, document : str, optional

@@ -21,8 +21,8 @@ from pathlib import Path
 from flows.archive import IncompleteError, archive_cohort
 from flows.printing import print_summary
 from medzip.archive import restore, verify
+from medzip.bench.demo import build_demo_cohort
 from medzip.errors import MedZipError
-from medzip.evaluation.demo import build_demo_cohort
 from tasks.policy import StepFailedError
 
 __all__ = ["differences", "main"]

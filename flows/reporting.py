@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 
 from flows.lots import label
 from medzip.archive import Failure
-from medzip.evaluation.archived import Beside, comparable, pictured
+from medzip.bench.archived import Beside, comparable, pictured
 from tasks.policy import StepFailedError
 from tasks.report import Comparison, compare_series, write_report
 

@@ -25,9 +25,9 @@ from flows.learning import samples_table
 from flows.printing import told_on_stderr
 from flows.running import workers_of
 from medzip.archive import Failure, failure_of
-from medzip.cohort.sampling import scratch_of
 from medzip.errors import MedZipError
 from medzip.training.forms import inputs_form, neighbours_form
+from medzip.training.sampling import scratch_of
 from medzip.training.store import SampleStore
 from tasks.policy import StepFailedError
 from tasks.sampling import find_series, sample_lot
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from prefect_dask import DaskTaskRunner
 
-    from medzip.cohort import CohortSeries
     from medzip.training.forms import Form
+    from medzip.volumes import CohortSeries
 
 __all__ = ["form_of", "main", "sample_training_set"]
 

@@ -26,10 +26,10 @@ from flows.running import on_gpu, workers_of
 from medzip.archive import failure_of
 from medzip.canonical import digest_of
 from medzip.errors import MedZipError
-from medzip.training.optimise import Recipe
+from medzip.fitting.optimise import Recipe
+from medzip.papers.training.configurations import SequenceRun
+from medzip.papers.training.configurations import configuration as configured
 from medzip.training.run import TrainingRun
-from medzip.training.sequence.configurations import SequenceRun
-from medzip.training.sequence.configurations import configuration as configured
 from medzip.training.store import SampleStore
 from tasks.policy import StepFailedError
 from tasks.training import publish_model, train_model, write_training_page

@@ -67,7 +67,7 @@ def encode(
     check_voxels(voxels)
     chosen = profile_named(profile)
     if model is None:
-        from medzip.training.fit import fit_model
+        from medzip.fitting.fit import fit_model
 
         model = fit_model(voxels, chosen, device=device)
     depth = slab_depth(len(voxels), chosen, voxels.shape[1] * voxels.shape[2])

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from medzip.evaluation.sequence.cohort import choose_cohort
-from medzip.evaluation.sequence.measure import run_job
-from medzip.evaluation.sequence.others import run_others
+from medzip.papers.benchmarks.cohort import choose_cohort
+from medzip.papers.benchmarks.measure import run_job
+from medzip.papers.benchmarks.others import run_others
 from tasks.policy import IO_RETRIES, TAGS, StepFailedError
 
 if TYPE_CHECKING:
-    from medzip.evaluation.sequence.cohort import Cohort
-    from medzip.evaluation.sequence.plan import Job
-    from medzip.evaluation.sequence.records import JobResult, Row
-    from medzip.evaluation.sequence.sizes import BenchmarkSize
-    from medzip.training.sequence.learn import Point
+    from medzip.papers.benchmarks.cohort import Cohort
+    from medzip.papers.benchmarks.plan import Job
+    from medzip.papers.benchmarks.records import JobResult, Row
+    from medzip.papers.benchmarks.sizes import BenchmarkSize
+    from medzip.papers.training.learn import Point
 
 __all__ = ["measure_model", "measure_others"]
 

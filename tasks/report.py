@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from medzip.evaluation.archived import Beside, beside
+from medzip.bench.archived import Beside, beside
 from medzip.report import render_report, rows_from, write_report_rows
 from tasks.policy import IO_RETRIES, TAGS, StepFailedError, run_each
 

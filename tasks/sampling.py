@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from medzip.cohort import find_cohort, sample_series
+from medzip.training.sampling import sample_series
+from medzip.volumes import find_cohort
 from tasks.policy import IO_RETRIES, TAGS, StepFailedError, run_each
 
 if TYPE_CHECKING:
     from medzip.archive import Failure
-    from medzip.cohort import CohortSeries
     from medzip.training.store import SampledSeries, SampleStore
+    from medzip.volumes import CohortSeries
 
 __all__ = ["find_series", "sample_lot"]
 

@@ -10,11 +10,11 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 
-from medzip.registry import Registry
+from medzip.models import Registry
+from medzip.papers.training.configurations import SequenceRun
+from medzip.papers.training.run import train_sequence_on_store
 from medzip.report import render_sampling, render_training
 from medzip.training.run import train_on_store
-from medzip.training.sequence.configurations import SequenceRun
-from medzip.training.sequence_run import train_sequence_on_store
 from tasks.policy import IO_RETRIES, TAGS, StepFailedError
 
 if TYPE_CHECKING:

@@ -8,12 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from archive_samples import SECRET, archive_here, same, write_series, write_tree
 from typer.testing import CliRunner
 
 from medzip.cli import app, main
-
-sys.path.insert(0, str(Path(__file__).parent / "archive"))
-from archive_samples import SECRET, archive_here, same, write_series, write_tree
 
 ROOT = Path(__file__).parents[1]
 runner = CliRunner()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from medzip.bench.tables import main as tables_main
 from medzip.codec import FORMAT_VERSION, tables
 from medzip.codec.model import network_digest, read_network, shipped_models
-from medzip.evaluation.tables import main as tables_main
 
 ROOT = Path(__file__).parents[1]
 

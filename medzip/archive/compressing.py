@@ -82,7 +82,7 @@ def compress(
     on_event : callable, optional
         Called with the progress, in this process.
     models : path, optional
-        Registry of models (``medzip.registry``): each volume is coded with the one that takes
+        Registry of models (``medzip.models``): each volume is coded with the one that takes
         fewest bytes on a sample of it, the profile's own and those of the archive among them.
 
     Returns

@@ -20,8 +20,8 @@ from medzip.codec import Model, encode_slab
 from medzip.codec.folders import model_folders
 from medzip.codec.model import model_of, reference_of, shipped_digest, shipped_digests
 from medzip.codec.profile import profile_named
-from medzip.registry.choosing import choose_model
-from medzip.training import fit_model
+from medzip.fitting import fit_model
+from medzip.fitting.choose import choose_model
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,7 @@
 
 ::
 
-    ARCHIVE/models/             a registry (medzip.registry); verified with the objects
+    ARCHIVE/models/             a registry (medzip.models); verified with the objects
     ARCHIVE/work/models/        the same, of objects that are not committed yet
 
 A model gets into ARCHIVE/models before the first object that refers to it gets its name.
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from medzip.codec.folders import folders_in_use, model_folders
 from medzip.codec.model import reference_of, shipped_digests
 from medzip.errors import ArchiveError
-from medzip.registry.directory import files_of
-from medzip.registry.store import Entry, Registry, offered_models
+from medzip.models.checking import files_of
+from medzip.models.registry import Entry, Registry, offered_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -34,8 +34,8 @@ from medzip.archive.sealing import seal
 from medzip.archive.staging import raw_volume
 from medzip.archive.unpacking import unpack
 from medzip.codec.model import reference_of
-from medzip.registry.choosing import coded_bytes, sample_of
-from medzip.registry.store import Registry
+from medzip.fitting.choose import coded_bytes, sample_of
+from medzip.models.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

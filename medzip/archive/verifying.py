@@ -24,7 +24,7 @@ from medzip.archive.proving import decode_and_compare
 from medzip.archive.records import NAME_DIGITS, Event, Failure
 from medzip.archive.replacing import Replacement, pending
 from medzip.errors import ArchiveError, MedZipError, VerificationError
-from medzip.registry.store import Registry
+from medzip.models.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable

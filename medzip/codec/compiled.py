@@ -34,17 +34,23 @@ def source_digest(folder: Path = _HERE) -> str:
 
 
 @contextmanager
-def compiled_by_source() -> Iterator[None]:
+def compiled_by_source(*folders: Path) -> Iterator[None]:
     """Kernels that are defined inside keep their machine code under the digest of the sources.
 
     NUMBA_CACHE_DIR is respected as the place; without it that is `__pycache__` of this package.
     Where that cannot be written, Numba chooses its own place. Other users of Numba in the process
     keep theirs: the place is read when a kernel is defined.
+
+    Parameters
+    ----------
+    folders
+        Further folders whose kernels inline functions of one another.
     """
     config: Any = _config  # its attributes are made at run time
     before = config.CACHE_DIR
     place = Path(before) if before else _HERE / "__pycache__"
-    config.CACHE_DIR = str(place / f"medzip-{source_digest()[:16]}")
+    name = hashlib.sha256("".join(map(source_digest, (_HERE, *folders))).encode()).hexdigest()
+    config.CACHE_DIR = str(place / f"medzip-{name[:16]}")
     try:
         yield
     finally:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from medzip.codec import rangecoder
-from medzip.codec.coder import adapt, decode_bit, encode_bit
+from medzip.codec.fast import rangecoder
+from medzip.codec.fast.coder import adapt, decode_bit, encode_bit
 from medzip.errors import CorruptStreamError
 
 __all__ = ["decode_integers", "encode_integers"]

@@ -3,7 +3,7 @@
 Three forms: a *base* model is shipped with the package, or lies in a folder of models
 (`medzip.codec.folders`), and is referred to by digest; a *fitted* model is the entropy-coded
 difference to its base; a *whole* model carries all of its weights. A fourth, the predictors of the
-papers, is `medzip.codec.sequence.SequenceModel`.
+papers, is `medzip.papers.codec.SequenceModel`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from medzip.canonical import canonical_json
-from medzip.codec.engine import Engine
+from medzip.codec.fast.engine import Engine
+from medzip.codec.fast.layout import Layout
 from medzip.codec.folders import VARIABLE, folders_in_use
 from medzip.codec.integers import decode_integers, encode_integers
-from medzip.codec.layout import Layout
-from medzip.codec.network import Architecture, Layer, Network
+from medzip.codec.plain.network import Architecture, Layer, Network
 from medzip.codec.profile import PROFILES, profile_named
 from medzip.codec.schedule import wavefront
 from medzip.errors import CorruptStreamError, MedZipError, ModelError
@@ -60,7 +60,7 @@ _MOST_TENSORS = 4 * _MOST_WEIGHTS + (1 << 16)
 
 
 class SlabEngine(Protocol):
-    """What a model codes slabs of one shape with; `medzip.codec.engine.Engine` documents it."""
+    """What a model codes slabs of one shape with; `medzip.codec.fast.engine` documents it."""
 
     def encode(
         self, values: list[np.ndarray], origins: list[int], counts: list[int]
@@ -187,7 +187,7 @@ def _read_model(kind: int, body: bytes) -> Model:
     if kind == WHOLE:
         return Model(_read_whole(body), None)
     if kind == SEQUENCE:
-        from medzip.codec.sequence.model import read_sequence_body  # it is made of a Model
+        from medzip.papers.codec.model import read_sequence_body  # it is made of a Model
 
         return read_sequence_body(body)
     if kind not in (BASE, FITTED):

@@ -75,8 +75,8 @@ def row_parallel(shape: Shape) -> Schedule:
 def wavefront(neighbourhood: Neighbourhood) -> Schedule:
     """The flattest schedule with wx = 1 that the neighbourhood allows.
 
-    wy is set by the reach to the upper right, wz by the reach to the lower right in earlier
-    slices. Margins (see `medzip.codec.layout`) ask for wy and wz of at least the reach plus one.
+    wy is set by the reach to the upper right, wz by the reach to the lower right in earlier slices.
+    Margins (see `medzip.codec.fast.layout`) ask for wy and wz of at least the reach plus one.
     """
     reach = neighbourhood.reach
     wy = max(

@@ -1,8 +1,8 @@
 """One network on slabs of one shape, with a device between voxels and distributions.
 
-`DeviceEngine` writes and reads the words of `medzip.codec.engine.Engine`, bit for bit. The device
-(`group`) does all that `medzip.codec` defines between voxels and distributions; the host codes
-symbols (`words`), which is one dependent chain a slab and so a thread's work:
+`DeviceEngine` writes and reads the words of `medzip.codec.fast.engine.Engine`, bit for bit. The
+device (`group`) does all that `medzip.codec` defines between voxels and distributions; the host
+codes symbols (`words`), which is one dependent chain a slab and so a thread's work:
 
     decoding    device: distributions of step t -> host: values of step t -> device: learn them
     encoding    device: intervals of many steps, one step after the other -> host: words
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medzip.codec import coder, rangecoder
+from medzip.codec.fast import coder, rangecoder
 from medzip.codec.tables import logistic_table
 from medzip.cores import cores
 from medzip.device.group import CHUNK_BYTES, MOST_CHUNK, Group
@@ -30,12 +30,12 @@ from medzip.device.words import decode_lanes, encode_lanes
 from medzip.errors import CorruptStreamError
 
 if TYPE_CHECKING:
-    from medzip.codec.network import Network
+    from medzip.codec.plain.network import Network
 
 __all__ = ["DeviceEngine"]
 
 WORDS_A_VOXEL = 8
-"""As in `medzip.codec.engine`: no voxel takes more."""
+"""As in `medzip.codec.fast.engine`: no voxel takes more."""
 
 
 class DeviceEngine:
@@ -108,7 +108,7 @@ class DeviceEngine:
     def encode(
         self, values: list[np.ndarray], origins: list[int], counts: list[int]
     ) -> list[bytes]:
-        """Packed slabs to words; as `medzip.codec.engine.Engine.encode`."""
+        """Packed slabs to words; as `medzip.codec.fast.engine.Engine.encode`."""
         shares = [
             _Encoding(group, values[part], origins[part], counts[part])
             for group, part in self._shares(len(values))
@@ -134,7 +134,7 @@ class DeviceEngine:
         return [words for share in shares for words in share.finish()]
 
     def decode(self, data: list[bytes], origins: list[int], counts: list[int]) -> list[np.ndarray]:
-        """Words to packed slabs; as `medzip.codec.engine.Engine.decode`.
+        """Words to packed slabs; as `medzip.codec.fast.engine.Engine.decode`.
 
         Raises
         ------

@@ -17,7 +17,7 @@ from medzip.device.words import PARAMETERS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from medzip.codec.network import Network
+    from medzip.codec.plain.network import Network
 
 __all__ = ["Group", "device_bytes"]
 

@@ -1,7 +1,7 @@
 """From inputs to distributions and to the intervals of known values, as tensors.
 
-The integers are those of `medzip.codec.network` and `medzip.codec.mixture`. Powers of two are read
-from tables over all exponents that the format allows. Shapes are fixed, as in
+The integers are those of `medzip.codec.plain.network` and `medzip.codec.plain.mixture`. Powers of
+two are read from tables over all exponents that the format allows. Shapes are fixed, as in
 `medzip.device.walk`.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from medzip.codec.mixture import (
+from medzip.codec.plain.mixture import (
     COMPONENTS,
     LOG_LIMIT,
     MEAN_BITS,
@@ -23,13 +23,13 @@ from medzip.codec.mixture import (
     WEIGHT_BITS,
     exp2_fixed,
 )
-from medzip.codec.network import ACTIVATION_LIMIT, OUTPUTS
+from medzip.codec.plain.network import ACTIVATION_LIMIT, OUTPUTS
 from medzip.codec.tables import LOGISTIC_LIMIT, PRECISION, logistic_table
 from medzip.device.products import LEAST_ROWS, Product
 from medzip.device.words import FLAT, FLAT_QUIET
 
 if TYPE_CHECKING:
-    from medzip.codec.network import Network
+    from medzip.codec.plain.network import Network
     from medzip.device.walk import Seen
 
 __all__ = ["Distribution", "Predictor"]

@@ -2,9 +2,9 @@
 
 `torch._int_mm` is the fastest; a float32 product of integers is exact in any order of summation
 while sums of magnitudes stay below 2^24, as they do for every layer that
-`medzip.codec.network` admits (64 * 128 * 1024 = 2^23); a float64 product is exact anywhere. Which
-one runs is found out by trying it on extreme and on random operands of the very shape that it will
-have. TensorFloat-32 is off while float32 products run: it keeps ten bits.
+`medzip.codec.plain.network` admits (64 * 128 * 1024 = 2^23); a float64 product is exact anywhere.
+Which one runs is found out by trying it on extreme and on random operands of the very shape that it
+will have. TensorFloat-32 is off while float32 products run: it keeps ten bits.
 """
 
 from __future__ import annotations

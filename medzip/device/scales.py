@@ -1,4 +1,4 @@
-"""Lists of neighbours and their local scales, as tensors (`medzip.codec.features.Scale`).
+"""Lists of neighbours and their local scales, as tensors (`medzip.codec.plain.features.Scale`).
 
 Everything is int32 but for products that could leave it: the bounds are those of the CPU's kernels.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from medzip.codec.features import INPUT_LIMIT, SCALED_BITS
+from medzip.codec.plain.features import INPUT_LIMIT, SCALED_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ def scale_of(total: torch.Tensor, count: int) -> Scale:
 
 
 def scaled(values: torch.Tensor, scale: Scale) -> torch.Tensor:
-    """`medzip.codec.features.scaled`; int32, products below 2^31."""
+    """`medzip.codec.plain.features.scaled`; int32, products below 2^31."""
     q = torch.minimum(torch.maximum(values, -scale.limit), scale.limit)
     q = q.mul_(scale.reciprocal).add_(1 << (SCALED_BITS - 1)).bitwise_right_shift_(SCALED_BITS)
     return q.clamp_(-INPUT_LIMIT, INPUT_LIMIT)

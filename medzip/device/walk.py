@@ -1,9 +1,9 @@
 """From voxels to inputs and back into the memory of a slab, as tensors of fixed shapes.
 
-The integers are those of `medzip.codec.features` and `medzip.codec.adaptive`. One step of all slabs
-is worked on at once in *lanes* (slab, slice, place in the segment); lanes without a voxel compute
-something bounded that is written to a cell that nobody reads. Shapes do not change and the step is
-a tensor, so a step can be captured once and replayed.
+The integers are those of `medzip.codec.plain.features` and `medzip.codec.plain.adaptive`. One step
+of all slabs is worked on at once in *lanes* (slab, slice, place in the segment); lanes without a
+voxel compute something bounded that is written to a cell that nobody reads. Shapes do not change
+and the step is a tensor, so a step can be captured once and replayed.
 
 Tensors are channel-major, (channel, slab, slice, place): consecutive lanes are consecutive y, which
 are consecutive cells of the rings.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from medzip.codec.adaptive import (
+from medzip.codec.plain.adaptive import (
     COEFFICIENT_LIMIT,
     DIFFERENCE_FLOOR,
     ERROR_FLOOR,
@@ -26,7 +26,7 @@ from medzip.codec.adaptive import (
     LOG_CENTRE,
     PREDICTION_LIMIT,
 )
-from medzip.codec.features import (
+from medzip.codec.plain.features import (
     ERROR_BITS,
     FLAT_COUNT,
     INPUT_LIMIT,
@@ -40,7 +40,7 @@ from medzip.device.scales import Nearest, Scale, scale_of, scaled, total_of
 from medzip.device.wave import Wave
 
 if TYPE_CHECKING:
-    from medzip.codec.network import Network
+    from medzip.codec.plain.network import Network
     from medzip.device.rings import Places, Targets
 
 __all__ = ["Outcome", "Seen", "Walk"]

@@ -1,10 +1,10 @@
 """Where voxels lie on a device while slabs are coded: rings of steps, and the margins in them.
 
-The CPU engine keeps each slab skewed in full (`medzip.codec.layout`). On a device only the last
-steps are kept: cell (step mod rows, slab, slice, y) of a *ring* holds the voxel of that step, slice
-and row, whose x follows. A voxel that was coded `lag` steps before lies `lag` rows back, whatever
-its slice, so one step reads each of its neighbours as runs along y, and memory does not grow with
-the height or the width of a step's history.
+The CPU engine keeps each slab skewed in full (`medzip.codec.fast.layout`). On a device only the
+last steps are kept: cell (step mod rows, slab, slice, y) of a *ring* holds the voxel of that step,
+slice and row, whose x follows. A voxel that was coded `lag` steps before lies `lag` rows back,
+whatever its slice, so one step reads each of its neighbours as runs along y, and memory does not
+grow with the height or the width of a step's history.
 
 Voxels outside of the slice have cells too, at the step that their place would have; whoever codes
 the voxel that they copy writes them, up to `rows` steps ahead of that place or behind it.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medzip.codec.layout import Layout
+from medzip.codec.fast.layout import Layout
 from medzip.codec.schedule import wavefront
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Wave:
 
 
 def _margins(layout: Layout) -> np.ndarray:
-    """What `medzip.codec.layout` copies to the margins, as steps and places relative to a voxel."""
+    """What `medzip.codec.fast.layout` copies to the margins: steps and places from a voxel."""
     wz, wy, reach = layout.wz, layout.wy, layout.reach
     span = range(1, reach + 1)
     cells = [(LEFT, 0, wy - j, 1, ALWAYS) for j in span]

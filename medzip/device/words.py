@@ -2,9 +2,9 @@
 # mypy: disallow-untyped-decorators=False, disallow-untyped-calls=False
 """Voxels to words and back on the host, from what a device computed of them (Numba).
 
-The order of symbols, the intervals and the adaptive bits are those of `medzip.codec.coder`, whose
-functions do the work; only where the numbers of a voxel lie differs. A device computes the voxels
-of a step in *lanes* (slab, slice, place in the segment), some of which hold no voxel.
+The order of symbols, the intervals and the adaptive bits are those of `medzip.codec.fast.coder`,
+whose functions do the work; only where the numbers of a voxel lie differs. A device computes the
+voxels of a step in *lanes* (slab, slice, place in the segment), some of which hold no voxel.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from medzip.codec.coder import adapt, decode_bit, decode_miss, encode_bit, encode_miss, find
-from medzip.codec.rangecoder import consume, encode, quantile
+from medzip.codec.fast.coder import adapt, decode_bit, decode_miss, encode_bit, encode_miss, find
+from medzip.codec.fast.rangecoder import consume, encode, quantile
 from medzip.codec.tables import PRECISION
 
 __all__ = ["FLAT", "FLAT_QUIET", "PARAMETERS", "decode_lanes", "encode_lanes"]
@@ -48,7 +48,7 @@ def encode_lanes(pairs, b, t0, steps, shape, wz, wy, limit, state, bits, words, 
     t0, steps
         The first step, and how many.
     shape, wz, wy
-        As in `medzip.codec.layout.Layout`.
+        As in `medzip.codec.fast.layout.Layout`.
     limit
         N of the slab.
     state, bits, words, position
@@ -123,7 +123,7 @@ def decode_lanes(
     volume
         uint16 (slabs, depth, height, width), written.
     table, logits
-        `medzip.codec.tables.logistic_table`, `medzip.codec.coder.guess_logits`.
+        `medzip.codec.tables.logistic_table`, `medzip.codec.fast.coder.guess_logits`.
     state, bits, words, positions
         Per slab: coder state, adaptive bits, uint32 words, position of the next word.
 

@@ -1,5 +1,1 @@
-"""Training: voxels -> samples -> weights -> integers."""
-
-from medzip.training.fit import fit_model
-
-__all__ = ["fit_model"]
+"""Training: cohort -> sample store -> run -> model directory."""

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from medzip.codec.features import EXTRAS
-from medzip.codec.network import Architecture, Network
-from medzip.training.linear import Window, solve_linear
-from medzip.training.optimise import Recipe, mean_bits, optimise
-from medzip.training.qat import MixtureNet
-from medzip.training.sample import Samples, sample_window
+from medzip.codec.plain.features import EXTRAS
+from medzip.codec.plain.network import Architecture, Network
+from medzip.fitting.linear import Window, solve_linear
+from medzip.fitting.optimise import Recipe, mean_bits, optimise
+from medzip.fitting.qat import MixtureNet
+from medzip.fitting.sample import Samples, sample_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

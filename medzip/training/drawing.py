@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medzip.codec.packing import check_voxels
+from medzip.fitting.linear import Window
 from medzip.training.forms import Columns, in_coding_order
-from medzip.training.linear import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from medzip.training.fit import Volume
+    from medzip.fitting.fit import Volume
     from medzip.training.forms import Form
 
 __all__ = ["Drawn", "Plan", "central_window", "draw_series"]

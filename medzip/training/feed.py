@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from medzip.errors import SourceError
-from medzip.training.sample import Samples
+from medzip.fitting.sample import Samples
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medzip.codec.features import EXTRAS, FLAT_COUNT
 from medzip.codec.neighbourhood import Neighbourhood
-from medzip.codec.network import Architecture
+from medzip.codec.plain.features import EXTRAS, FLAT_COUNT
+from medzip.codec.plain.network import Architecture
 from medzip.codec.schedule import wavefront
 from medzip.errors import SourceError
+from medzip.fitting.linear import Window, pad, solve_linear
+from medzip.fitting.qat import MixtureNet
+from medzip.fitting.sample import sample_window
 from medzip.training.base import ARCHITECTURES
-from medzip.training.linear import Window, pad, solve_linear
-from medzip.training.qat import MixtureNet
-from medzip.training.sample import sample_window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ Columns = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class InputsForm:
-    """The inputs of a network of one architecture (`medzip.training.sample.Samples`).
+    """The inputs of a network of one architecture (`medzip.fitting.sample.Samples`).
 
     Attributes
     ----------
@@ -174,14 +174,14 @@ def inputs_form(name: str) -> InputsForm:
 
 
 def neighbours_form(name: str) -> NeighboursForm:
-    """The neighbours of a shape of the papers (`medzip.codec.sequence.shapes.SHAPES`).
+    """The neighbours of a shape of the papers (`medzip.papers.codec.shapes.SHAPES`).
 
     Raises
     ------
     SourceError
         There is none of that name.
     """
-    from medzip.codec.sequence.shapes import SHAPES
+    from medzip.papers.codec.shapes import SHAPES
 
     if name not in SHAPES:
         raise SourceError(

@@ -22,22 +22,22 @@ import torch
 from medzip.canonical import digest_of
 from medzip.codec.model import network_digest, read_network, shipped_model, shipped_models
 from medzip.errors import ModelError, SourceError
+from medzip.fitting.linear import solve_linear
+from medzip.fitting.optimise import Recipe, Stepper, mean_bits, one_cycle
+from medzip.fitting.qat import MixtureNet
+from medzip.models.writing import write_directory
 from medzip.training.checkpoint import only_run, read_checkpoint, write_checkpoint
 from medzip.training.curves import Curves, Point
-from medzip.training.directory import write_directory
 from medzip.training.feed import Feed, Place
 from medzip.training.forms import InputsForm
-from medzip.training.linear import solve_linear
-from medzip.training.optimise import Recipe, Stepper, mean_bits, one_cycle
-from medzip.training.qat import MixtureNet
 from medzip.training.store import SampleStore
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
 
-    from medzip.codec.network import Network
-    from medzip.training.sample import Samples
+    from medzip.codec.plain.network import Network
+    from medzip.fitting.sample import Samples
 
 __all__ = ["CHECKPOINT", "CURVES", "TrainedModel", "TrainingRun", "train_on_store"]
 

@@ -26,17 +26,18 @@ import zarr
 from medzip.atomic import new_folder, write_atomic
 from medzip.canonical import canonical_json, digest_of
 from medzip.errors import SourceError
+from medzip.fitting.linear import Window
+from medzip.fitting.sample import Samples
 from medzip.training.drawing import central_window, draw_series
 from medzip.training.forms import Form, form_from
-from medzip.training.linear import Window
-from medzip.training.sample import Samples
-from medzip.training.strata import SeriesAbout, quotas
+from medzip.training.strata import quotas
+from medzip.volumes.about import SeriesAbout
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Sequence
 
-    from medzip.training.fit import Volume
+    from medzip.fitting.fit import Volume
 
 __all__ = ["SampleStore", "SampledSeries"]
 

@@ -6,50 +6,14 @@ a cohort of a thousand chests and ten heads would train a chest model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["SeriesAbout", "Stratum", "quotas", "share_equally"]
+    from medzip.volumes.about import SeriesAbout
 
-Stratum = tuple[str, str, str]
-
-
-@dataclass(frozen=True)
-class SeriesAbout:
-    """What is known of a series beside its voxels; nothing here names a patient.
-
-    Attributes
-    ----------
-    name
-        Unique among the series of a cohort, for people.
-    key
-        SHA-256 of its content, hexadecimal.
-    voxels
-        How many it has.
-    modality, scanner, kernel, spacing
-        "CT" or "MR"; maker and model; convolution kernel or sequence; mm between pixels, "" where
-        it is not known.
-    licence, origin
-        Of the data, "" where nothing is known.
-    """
-
-    name: str
-    key: str
-    voxels: int
-    modality: str = ""
-    scanner: str = ""
-    kernel: str = ""
-    spacing: str = ""
-    licence: str = ""
-    origin: str = ""
-
-    @property
-    def stratum(self) -> Stratum:
-        """(scanner, kernel, spacing)."""
-        return self.scanner, self.kernel, self.spacing
+__all__ = ["quotas", "share_equally"]
 
 
 def share_equally(total: int, capacities: Mapping[str, int]) -> dict[str, int]:

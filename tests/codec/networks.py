@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from medzip.codec.network import Architecture, Network
-from medzip.training.qat import MixtureNet
+from medzip.codec.plain.network import Architecture, Network
+from medzip.fitting.qat import MixtureNet
 
 FORMS = {
     "deep": Architecture((20, 9, 4), 40, 24, 32, (64, 32), (4, 4)),

@@ -9,14 +9,14 @@ from networks import FORMS, random_network
 from volumes import volumes
 
 from medzip.codec import packing
-from medzip.codec.adaptive import COEFFICIENT_LIMIT, PREDICTION_LIMIT, Predictor
-from medzip.codec.engine import Engine
-from medzip.codec.features import INPUT_LIMIT, Scale, log2_fixed, neighbours_at, scaled
-from medzip.codec.layout import Layout, first_margins, skew, unskew, write_segment
+from medzip.codec.fast.engine import Engine
+from medzip.codec.fast.layout import Layout, first_margins, skew, unskew, write_segment
 from medzip.codec.neighbourhood import disc
+from medzip.codec.plain.adaptive import COEFFICIENT_LIMIT, PREDICTION_LIMIT, Predictor
+from medzip.codec.plain.features import INPUT_LIMIT, Scale, log2_fixed, neighbours_at, scaled
 from medzip.codec.schedule import wavefront
-from medzip.training.linear import Window, pad
-from medzip.training.sample import sample_window
+from medzip.fitting.linear import Window, pad
+from medzip.fitting.sample import sample_window
 
 
 def packed(voxels: np.ndarray) -> tuple[np.ndarray, int]:

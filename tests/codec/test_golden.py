@@ -18,7 +18,7 @@ import medzip
 from medzip.codec import FORMAT_VERSION, base_model
 from medzip.codec.model import Model, shipped_model
 from medzip.codec.parts import read_header
-from medzip.codec.reference import decode_reference
+from medzip.codec.plain.reference import decode_reference
 from medzip.codec.stream import read_stream
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -17,8 +17,8 @@ from networks import random_network
 from volumes import volumes
 
 from medzip.codec import packing
-from medzip.codec.engine import Engine
-from medzip.codec.reference import decode_reference, encode_reference
+from medzip.codec.fast.engine import Engine
+from medzip.codec.plain.reference import decode_reference, encode_reference
 
 
 def packed(voxels: np.ndarray) -> tuple[np.ndarray, int, int]:

@@ -14,14 +14,14 @@ from networks import random_network
 from volumes import volumes
 
 from medzip.codec import tables
+from medzip.codec.fast.products import Product, int8_is_exact
 from medzip.codec.integers import decode_integers, encode_integers
-from medzip.codec.mixture import cumulative, mixture_of
 from medzip.codec.packing import Packing, choose_packing, histogram, pack, unpack
-from medzip.codec.products import Product, int8_is_exact
+from medzip.codec.plain.mixture import cumulative, mixture_of
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
 
 if TYPE_CHECKING:
-    from medzip.codec.network import Network
+    from medzip.codec.plain.network import Network
 
 integers = st.one_of(st.integers(-3, 3), st.integers(-40, 40), st.integers(-(2**31) + 1, 2**31 - 1))
 

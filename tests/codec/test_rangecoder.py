@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medzip.codec import rangecoder
+from medzip.codec.fast import rangecoder
 
 FULL = 1 << 24
 

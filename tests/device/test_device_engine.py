@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from volumes import volumes
 
 from medzip.codec import packing
-from medzip.codec.engine import Engine
+from medzip.codec.fast.engine import Engine
 from medzip.device import DeviceEngine
 from medzip.device import products as device_products
 from medzip.device.group import device_bytes

@@ -32,7 +32,7 @@ from prefect.testing.utilities import prefect_test_harness  # noqa: E402
 from pydicom.data import get_testdata_file  # noqa: E402
 
 from flows.cluster import PRE_SPAWN, ClusterSpec  # noqa: E402
-from medzip.evaluation.phantom import SeriesSpec, ct_volume, mr_volume, write_series  # noqa: E402
+from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 

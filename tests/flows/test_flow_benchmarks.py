@@ -10,9 +10,9 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from flows.benchmarks import main, run_benchmarks
-from medzip.evaluation.phantom import ct_volume
-from medzip.evaluation.sequence.results import Reproduction
-from medzip.evaluation.sequence.sizes import SIZES
+from medzip.bench.phantom import ct_volume
+from medzip.papers.benchmarks.results import Reproduction
+from medzip.papers.benchmarks.sizes import SIZES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,9 +20,9 @@ from flows.demo import differences
 from flows.recompress import UnfinishedError, main, recompress_cohort
 from medzip import archive as steps
 from medzip.archive import encoding, restore, verify
+from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series
 from medzip.codec.model import Model, base_model
-from medzip.evaluation.phantom import SeriesSpec, ct_volume, mr_volume, write_series
-from medzip.registry import Registry
+from medzip.models import Registry
 from medzip.report import read_report_rows
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 
 from flows.demo import differences
 from medzip.archive import restore, verify
-from medzip.evaluation.phantom import SeriesSpec, ct_volume, write_series
+from medzip.bench.phantom import SeriesSpec, ct_volume, write_series
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,9 +23,9 @@ from flows.sample import main as sample_main
 from flows.sample import sample_training_set
 from flows.train import main as train_main
 from flows.train import train_on_samples
-from medzip.codec.sequence.model import read_sequence_model
-from medzip.evaluation.phantom import SeriesSpec, ct_volume, write_series
-from medzip.registry import Registry
+from medzip.bench.phantom import SeriesSpec, ct_volume, write_series
+from medzip.models import Registry
+from medzip.papers.codec.model import read_sequence_model
 from medzip.training.curves import read_curves
 from medzip.training.run import CURVES
 from medzip.training.store import SampleStore

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from medzip.codec.network import Architecture
+from medzip.bench.phantom import ct_volume
+from medzip.codec.plain.network import Architecture
 from medzip.errors import ModelError
-from medzip.evaluation.phantom import ct_volume
+from medzip.fitting.optimise import Recipe
 from medzip.report import render_sampling, render_training
 from medzip.report.lines import line_chart
 from medzip.training.forms import InputsForm
-from medzip.training.optimise import Recipe
 from medzip.training.run import TrainingRun, train_on_store
 from medzip.training.store import SampleStore
-from medzip.training.strata import SeriesAbout
+from medzip.volumes.about import SeriesAbout
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,9 +17,9 @@ from samplers import make_store
 
 from medzip.codec.model import read_network
 from medzip.errors import ModelError, SourceError
-from medzip.registry import Registry, check_directory
+from medzip.fitting.optimise import Recipe
+from medzip.models import Registry, check_directory
 from medzip.training.curves import Curves, Point, read_curves
-from medzip.training.optimise import Recipe
 from medzip.training.run import CHECKPOINT, CURVES, TrainingRun, train_on_store
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def test_killed_process_goes_on_to_the_same_model(
     program = (
         "import sys, time\n"
         "from medzip.training.run import TrainingRun, train_on_store\n"
-        "from medzip.training.optimise import Recipe\n"
+        "from medzip.fitting.optimise import Recipe\n"
         "run = TrainingRun(Recipe(300, 256, rate=4e-3), checkpoint_every=70, evaluate_every=100)\n"
         "wait = lambda point: time.sleep(0.2)\n"
         "train_on_store(sys.argv[1], sys.argv[2], sys.argv[3], run, progress=wait)\n"

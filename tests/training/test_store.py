@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samplers import FORM, cohort, make_store
 
-from medzip.codec.engine import Engine
+from medzip.codec.fast.engine import Engine
 from medzip.errors import SourceError
+from medzip.fitting.linear import Window
 from medzip.training.drawing import WINDOW_SLICES, Plan, draw_series
 from medzip.training.forms import NeighboursForm, form_from, in_coding_order, inputs_form
-from medzip.training.linear import Window
 from medzip.training.store import HELD_OUT, SampleStore
-from medzip.training.strata import SeriesAbout, quotas, share_equally
+from medzip.training.strata import quotas, share_equally
+from medzip.volumes.about import SeriesAbout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,7 +120,7 @@ def test_inputs_are_those_of_the_engine_at_the_origins() -> None:
 def _engine(shape: tuple[int, ...]) -> Engine:
     import torch
 
-    from medzip.training.qat import MixtureNet
+    from medzip.fitting.qat import MixtureNet
 
     torch.manual_seed(0)
     return Engine(MixtureNet(FORM.architecture).integers(), shape)

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from medzip.codec import Model, base_model, decode_slab, encode_slab
-from medzip.codec.network import LINEAR_SUM, Architecture
-from medzip.training import fit_model
+from medzip.codec.plain.network import LINEAR_SUM, Architecture
+from medzip.fitting import fit_model
+from medzip.fitting.fit import CONTEXT_SLICES, WINDOW_SLICES, draw_samples, read_windows
+from medzip.fitting.linear import Window, solve_linear, straight_bits
+from medzip.fitting.optimise import Recipe, mean_bits, one_cycle, optimise
+from medzip.fitting.qat import MixtureNet
+from medzip.fitting.sample import Samples, sample_window
 from medzip.training.base import BaseRun, train_base
-from medzip.training.fit import CONTEXT_SLICES, WINDOW_SLICES, draw_samples, read_windows
-from medzip.training.linear import Window, solve_linear, straight_bits
-from medzip.training.optimise import Recipe, mean_bits, one_cycle, optimise
-from medzip.training.qat import MixtureNet
-from medzip.training.sample import Samples, sample_window
 
 FORM = Architecture((10, 2), 16, 12, 8, (16, 16), (4, 5))
 

@@ -1,0 +1,27 @@
+"""Models as directories named by content: published, listed, pinned, retired, verified.
+
+::
+
+    entry = Registry(folder).publish(directory)     # checked, copied, named by its digest
+    offered = offered_models([folder])              # what an encoder tries
+
+`medzip.fitting.choose_model` chooses among them by coding a sample.
+
+docs/models.md describes the files.
+"""
+
+from __future__ import annotations
+
+from medzip.models.checking import DirectoryInfo, check_directory
+from medzip.models.golden import check_golden, write_golden
+from medzip.models.registry import Entry, Registry, offered_models
+
+__all__ = [
+    "DirectoryInfo",
+    "Entry",
+    "Registry",
+    "check_directory",
+    "check_golden",
+    "offered_models",
+    "write_golden",
+]

@@ -1,0 +1,144 @@
+"""Which volumes the benchmarks run on, cut to size, and which part of them tests which models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from medzip.errors import SourceError
+from medzip.papers.training.samples import Source
+from medzip.volumes.sources import find_volumes
+
+if TYPE_CHECKING:
+    import os
+
+    from medzip.papers.benchmarks.sizes import BenchmarkSize
+    from medzip.volumes.sources import Volume
+
+__all__ = ["Cohort", "Member", "choose_cohort", "cropped", "fold_of"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A volume of the benchmarks.
+
+    Attributes
+    ----------
+    volume
+        Its name, and how to load it.
+    crop
+        (slices, rows, columns) out of its middle, or None.
+    """
+
+    volume: Volume
+    crop: tuple[int, int, int] | None
+
+    @property
+    def name(self) -> str:
+        """Name of the volume."""
+        return self.volume.name
+
+    def voxels(self) -> np.ndarray:
+        """What is coded, (z, y, x), not to be written to; a crop is kept, a whole volume is not."""
+        if self.crop is None:
+            return cropped(self.volume.load(), None)
+        return self._cropped
+
+    @cached_property
+    def _cropped(self) -> np.ndarray:
+        voxels = cropped(self.volume.load(), self.crop)
+        voxels.setflags(write=False)
+        return voxels
+
+    def source(self) -> Source:
+        """What is learned from: the same voxels, packed."""
+        return Source.of(self.name, self.voxels())
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """All volumes of a run.
+
+    Attributes
+    ----------
+    folds
+        The CT volumes, by the part that they test.
+    unseen
+        MR volumes that nothing is trained on.
+    """
+
+    folds: tuple[tuple[Member, ...], ...]
+    unseen: tuple[Member, ...]
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All CT volumes, in the order of the folds."""
+        return tuple(member for fold in self.folds for member in fold)
+
+    def training(self, fold: int) -> tuple[Member, ...]:
+        """The CT volumes of all other folds."""
+        return tuple(
+            member for index, part in enumerate(self.folds) if index != fold for member in part
+        )
+
+
+def choose_cohort(
+    cohort: str | os.PathLike[str], unseen: str | os.PathLike[str] | None, size: BenchmarkSize
+) -> Cohort:
+    """Volumes of two folders: CT to train and test on, MR to test on only.
+
+    Parameters
+    ----------
+    cohort
+        Folder as `find_volumes` takes it. Where nothing tells the modality, all count as CT.
+    unseen
+        Folder of the MR volumes; None: there are none.
+    size
+        How many, how large, how many folds.
+
+    Raises
+    ------
+    SourceError
+        There are not enough volumes for the folds.
+    """
+    found = [v for v in find_volumes(cohort) if dict(v.about).get("modality", "CT") == "CT"]
+    chosen = sorted(found, key=lambda volume: volume.name)[: size.volumes]
+    if len(chosen) < 2 or len(chosen) < size.folds:
+        raise SourceError(
+            f"expected at least {max(2, size.folds)} CT volumes for {size.folds} folds in "
+            f"{cohort}, got {len(chosen)}; add volumes or take fewer folds"
+        )
+    others: list[Volume] = []
+    if unseen is not None:
+        others = [v for v in find_volumes(unseen) if dict(v.about).get("modality", "MR") == "MR"]
+        others = sorted(others, key=lambda volume: volume.name)[: size.unseen]
+    return Cohort(
+        tuple(
+            tuple(
+                Member(volume, size.crop)
+                for index, volume in enumerate(chosen)
+                if fold_of(index, len(chosen), size.folds) == fold
+            )
+            for fold in range(size.folds)
+        ),
+        tuple(Member(volume, size.crop) for volume in others),
+    )
+
+
+def fold_of(index: int, count: int, folds: int) -> int:
+    """Fold of a volume: consecutive ones are tested together, parts differ by one at most."""
+    return index * folds // count
+
+
+def cropped(voxels: np.ndarray, crop: tuple[int, int, int] | None) -> np.ndarray:
+    """The middle of a volume, contiguous; smaller volumes as they are."""
+    if crop is None:
+        return np.ascontiguousarray(voxels)
+    cut = []
+    for size, most in zip(voxels.shape, crop, strict=True):
+        first = max(0, (size - most) // 2)
+        cut.append(slice(first, first + most))
+    return np.ascontiguousarray(voxels[tuple(cut)])

@@ -1,0 +1,65 @@
+"""A cohort -> a sample store, series by series."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from medzip.training.store import SampledSeries, SampleStore
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from medzip.training.forms import Form
+    from medzip.volumes.series import CohortSeries
+
+__all__ = ["sample_cohort", "sample_series", "scratch_of"]
+
+
+def sample_cohort(
+    cohort: Sequence[CohortSeries],
+    folder: str | os.PathLike[str],
+    form: Form,
+    voxels: int,
+    seed: int = 0,
+    on_series: Callable[[SampledSeries], None] | None = None,
+) -> SampleStore:
+    """Sample a cohort into a store; a killed sampling goes on with the series that are missing.
+
+    Parameters
+    ----------
+    cohort
+        From `medzip.volumes.find_cohort`.
+    folder, form, voxels, seed
+        As `medzip.training.store.SampleStore.plan` takes them.
+    on_series
+        Called with every series that is there.
+
+    Raises
+    ------
+    SourceError
+        The folder holds something else, or a series cannot be read.
+    """
+    store = SampleStore.plan(folder, form, [one.about for one in cohort], voxels, seed)
+    for series in cohort:
+        sampled = sample_series(store, series)
+        if on_series is not None:
+            on_series(sampled)
+    shutil.rmtree(scratch_of(store), ignore_errors=True)
+    return SampleStore.open(folder)
+
+
+def sample_series(store: SampleStore, series: CohortSeries) -> SampledSeries:
+    """Sample one series into a store; one that is there is kept, and not read."""
+    done = store.found(series.about.key)
+    if done is not None:
+        return done
+    with series.open(scratch_of(store)) as volume:
+        return store.write(series.about.key, volume)
+
+
+def scratch_of(store: SampleStore) -> Path:
+    """Where sources are laid out while they are sampled; gone when the store is complete."""
+    return store.folder / ".scratch"

@@ -1,6 +1,0 @@
-"""The papers' predictors in floating point: sampled, trained, and turned into integers.
-
-    volumes -> sampling -> nets + loss -> learn -> quantise -> medzip.codec.sequence
-
-What the papers publish stands in `configurations` by name.
-"""

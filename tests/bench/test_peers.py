@@ -1,0 +1,171 @@
+"""Every codec gives back every voxel, of every dtype, at every extreme."""
+
+from __future__ import annotations
+
+import hypothesis.extra.numpy as hnp
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from medzip.bench.peers import (
+    BASELINE,
+    DEFAULT_PEERS,
+    DTYPES,
+    PEERS,
+    REPORT_PEERS,
+    NotPossibleError,
+    select,
+)
+from medzip.bench.peers.base import from_unsigned, join, split, to_unsigned
+from medzip.bench.phantom import mr_volume
+from medzip.errors import CorruptStreamError, UnsupportedVoxelsError
+
+# Tests of LSTM-Compress, which trains while it codes, are in test_programs.
+OTHERS = [name for name in PEERS if not name.startswith("medzip") and name != "lstm-compress"]
+OWN = [name for name in PEERS if name.startswith("medzip")]
+
+volumes = hnp.arrays(
+    dtype=st.sampled_from(DTYPES),
+    shape=hnp.array_shapes(min_dims=3, max_dims=3, max_side=9),
+)
+
+
+def skip_if_absent(name: str) -> None:
+    state = PEERS[name].available()
+    if not state.ok:
+        assert state.reason
+        pytest.skip(state.reason)
+
+
+def assert_lossless(name: str, voxels: np.ndarray) -> None:
+    peer = PEERS[name]
+    try:
+        data = peer.encode(voxels)
+    except NotPossibleError:
+        if name not in {"hevc", "jp3d"}:
+            raise
+        return
+    assert isinstance(data, bytes)
+    back = peer.decode(data, voxels.shape, voxels.dtype)
+    assert back.dtype == voxels.dtype
+    np.testing.assert_array_equal(back, voxels)
+    assert sum(peer.parts(data).values()) == len(data)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(voxels=volumes)
+def test_round_trip(name: str, voxels: np.ndarray) -> None:
+    skip_if_absent(name)
+    assert_lossless(name, voxels)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OTHERS)
+def test_round_trip_of_extremes(name: str, dtype: str) -> None:
+    skip_if_absent(name)
+    limits = np.iinfo(dtype)
+    rng = np.random.default_rng(3)
+    for shape in ((1, 1, 1), (2, 1, 7), (3, 5, 4), (1, 33, 17)):
+        assert_lossless(name, np.full(shape, limits.min, dtype))
+        assert_lossless(name, np.full(shape, limits.max, dtype))
+        noise = rng.integers(limits.min, limits.max + 1, shape).astype(dtype)
+        assert_lossless(name, noise)
+        assert_lossless(name, noise.transpose(0, 2, 1))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OWN)
+def test_round_trip_of_medzip(name: str, dtype: str) -> None:
+    skip_if_absent(name)
+    wave = 60 * np.sin(np.arange(5 * 24 * 20).reshape(5, 24, 20) / 9)
+    noise = np.random.default_rng(1).normal(0, 3, wave.shape)
+    middle = 0 if np.iinfo(dtype).min else 120
+    assert_lossless(name, np.rint(wave + noise + middle).astype(dtype))
+
+
+@pytest.mark.slow
+def test_fitted_model_is_counted() -> None:
+    skip_if_absent("medzip-default")
+    peer = PEERS["medzip-default"]
+    voxels = mr_volume((40, 64, 64), seed=1)
+    fitted = peer.prepare(voxels)
+    data = peer.encode(voxels, fitted)
+    parts = peer.parts(data)
+    assert parts["model"] == len(fitted.to_bytes())
+    assert sum(parts.values()) == len(data)
+    np.testing.assert_array_equal(peer.decode(data, voxels.shape, voxels.dtype), voxels)
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_codec_says_what_it_is(name: str) -> None:
+    peer = PEERS[name]
+    assert peer.name == name
+    assert peer.label
+    if peer.available().ok:
+        assert peer.version()
+    else:
+        assert peer.available().reason
+
+
+@pytest.mark.parametrize("name", [*OTHERS, "medzip-fast"])
+def test_bytes_cut_short_are_noticed(name: str) -> None:
+    skip_if_absent(name)
+    peer = PEERS[name]
+    voxels = np.random.default_rng(2).integers(0, 4096, (2, 32, 32)).astype(np.uint16)
+    data = peer.encode(voxels)
+    with pytest.raises(Exception):  # noqa: B017, PT011 - each library raises its own
+        peer.decode(data[: len(data) // 2], voxels.shape, voxels.dtype)
+
+
+@pytest.mark.parametrize(
+    "voxels",
+    [
+        np.zeros((4, 4), np.uint16),
+        np.zeros((0, 4, 4), np.uint16),
+        np.zeros((1, 4, 4), np.int32),
+        np.zeros((1, 4, 4), np.float32),
+    ],
+)
+def test_other_voxels_are_refused(voxels: np.ndarray) -> None:
+    with pytest.raises(UnsupportedVoxelsError, match=r"expected voxels \(z, y, x\)"):
+        PEERS["jpeg-ls"].encode(voxels)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [("tomoz", "learned"), ("bitshuffle-zstd", "general"), ("ppmd", "context")],
+)
+def test_absent_library_has_a_reason(
+    name: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"medzip.bench.peers.{module}.find_spec", lambda _: None)
+    state = PEERS[name].available()
+    assert not state.ok
+    assert "pip install" in state.reason
+
+
+def test_names() -> None:
+    assert BASELINE in DEFAULT_PEERS
+    assert [peer.name for peer in select(REPORT_PEERS)] == list(REPORT_PEERS)
+    with pytest.raises(KeyError, match="jpeg-xxl"):
+        select(["jpeg-ls", "jpeg-xxl"])
+
+
+@given(voxels=volumes)
+def test_unsigned_and_back(voxels: np.ndarray) -> None:
+    shifted, offset = to_unsigned(voxels)
+    assert shifted.dtype.kind == "u"
+    assert shifted.dtype.itemsize == voxels.dtype.itemsize
+    np.testing.assert_array_equal(from_unsigned(shifted, offset, voxels.dtype), voxels)
+
+
+@given(offset=st.integers(-(2**31), 2**31 - 1), frames=st.lists(st.binary(max_size=9), max_size=5))
+def test_join_and_split(offset: int, frames: list[bytes]) -> None:
+    data = join(offset, frames)
+    assert split(data, len(frames)) == (offset, frames)
+    with pytest.raises(CorruptStreamError):
+        split(data + b"x", len(frames))
+    with pytest.raises(CorruptStreamError):
+        split(data[:-1], len(frames))

@@ -1,0 +1,92 @@
+"""A predictor of the papers on a store of neighbours: what it sees, and that it goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from samplers import cohort, make_store
+
+from medzip import decode, encode
+from medzip.errors import ModelError, SourceError
+from medzip.fitting.linear import Window
+from medzip.papers.codec.gather import normalised, sequences_at
+from medzip.papers.codec.model import read_sequence_model
+from medzip.papers.codec.shapes import shape_named
+from medzip.papers.training.configurations import configuration
+from medzip.papers.training.run import sequences_of, train_sequence_on_store
+from medzip.training.curves import read_curves
+from medzip.training.drawing import Plan
+from medzip.training.forms import neighbours_form
+from medzip.training.run import CURVES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from medzip.training.curves import Point
+    from medzip.training.store import SampleStore
+
+SHAPE = "pyramid-5-3-1"
+RUN = configuration("lstm-32").with_(
+    shape=SHAPE, hidden=(8,), epochs=3, batch=128, rate=3e-3, start="solved"
+)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
+    folder = tmp_path_factory.mktemp("store") / "store"
+    return make_store(folder, 3000, form=neighbours_form(SHAPE))
+
+
+def test_sequences_are_those_that_the_codec_sees(store: SampleStore) -> None:
+    samples = sequences_of(store)
+    assert len(samples) == 3000
+    shape = shape_named(SHAPE)
+    for number, one in enumerate(store.sampled):
+        volume = next(v for about, v in cohort().items() if about.key == one.about.key)
+        plan = Plan.of(len(volume), store.quotas[one.about.key], mirror=False)
+        (first,) = plan.starts
+        window = Window.of(volume[first : first + plan.slices])
+        voxels = store.column(one.about.key, "origin").astype(np.int64) - [first, 0, 0]
+        mine = samples.origin == number
+        expected = sequences_at(window.values, voxels, shape, window.count)
+        assert np.array_equal(samples.x[mine], expected)
+        targets = normalised(window.values[tuple(voxels.T)], window.count)
+        assert np.array_equal(samples.y[mine], targets)
+
+
+class StoppedError(Exception):
+    pass
+
+
+def test_stopped_run_goes_on_to_the_same_model_which_codes(
+    store: SampleStore, tmp_path: Path
+) -> None:
+    def stop(point: Point) -> None:
+        if point.step > 30:
+            raise StoppedError
+
+    straight = train_sequence_on_store(store.folder, tmp_path / "a", tmp_path / "wa", RUN)
+    with pytest.raises(StoppedError):
+        train_sequence_on_store(
+            store.folder, tmp_path / "b", tmp_path / "wb", RUN, checkpoint_every=10, progress=stop
+        )
+    again = train_sequence_on_store(
+        store.folder, tmp_path / "b", tmp_path / "wb", RUN, checkpoint_every=10
+    )
+    assert 0 < again.resumed < read_curves(tmp_path / "wa" / CURVES)[-1].step
+    assert again.digest == straight.digest
+    model = read_sequence_model(again.folder)
+    assert model.digest == again.folder.name
+    voxels = next(iter(cohort((3, 24, 24)).values()))
+    assert np.array_equal(decode(encode(voxels, model=model)), voxels)
+    with pytest.raises(ModelError):
+        train_sequence_on_store(store.folder, tmp_path / "b", tmp_path / "wb", RUN.with_(rate=1e-3))
+
+
+def test_a_store_of_another_shape_is_refused(store: SampleStore, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="--shape cube-3"):
+        train_sequence_on_store(
+            store.folder, tmp_path / "m", tmp_path / "w", RUN.with_(shape="cube-3")
+        )
