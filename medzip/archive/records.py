@@ -152,7 +152,8 @@ class StagedVolume:
     depth : int
         Slices a slab; the last slab may hold fewer.
     geometry : str
-        "volume" (evenly spaced, one slice a position), "uneven", "repeated", "unknown" or "single".
+        "volume" (evenly spaced, one slice a position), "gaps", "repeated", "uneven", "unknown" or
+        "single".
     """
 
     shape: tuple[int, int, int]

@@ -1,4 +1,4 @@
-"""The ``medzip bench`` command; also ``python -m medzip.bench``."""
+"""The ``medzip bench`` command."""
 
 from __future__ import annotations
 

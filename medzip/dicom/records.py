@@ -93,7 +93,7 @@ class Stack:
     dtype : str
         "uint8", "int8", "uint16" or "int16".
     geometry : str
-        "volume", "uneven", "repeated", "unknown" or "single" (see ``medzip.dicom.discover``).
+        "volume", "gaps", "repeated", "uneven", "unknown" or "single" (`medzip.dicom.discover`).
     """
 
     shape: tuple[int, int, int]

@@ -1,7 +1,7 @@
 """Fixed point of the sequence predictors, and their table of the logistic function (plain NumPy).
 
 Weights have 14 bits and activations 16, so that each goes through int8 products as two halves
-(`medzip.papers.codec.halves`). Gates read one table, the mixture's logistic CDF rounded to 15
+(`split`). Gates read one table, the mixture's logistic CDF rounded to 15
 bits, between whose entries is interpolated: tanh(x) is 2 sigmoid(2x) - 1 on the same table.
 """
 

@@ -193,7 +193,7 @@ def laplace_bits(errors: np.ndarray) -> float:
     Examples
     --------
     >>> round(laplace_bits(np.array([0, 1, -1, 2, -2, 0])), 3)
-    2.293
+    2.543
     """
     mean = float(np.abs(errors).mean())
     if mean == 0:
