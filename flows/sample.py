@@ -1,6 +1,6 @@
 """Sample a cohort into a store to train on, on a Dask cluster.
 
-    python -m flows.sample SOURCE... STORE [--voxels 1000000] [--form default | --shape cube-5]
+    python -m flows.sample SOURCE... STORE [--voxels 1000000] [--form default]
                            [--modality CT] [--seed 0] [--workers 2 | --cluster YAML | --scheduler A]
 
 A run that was killed goes on with the series that are missing. Exit codes: 0 done, 1 something
@@ -26,7 +26,7 @@ from flows.printing import told_on_stderr
 from flows.running import workers_of
 from medzip.archive import Failure, failure_of
 from medzip.errors import MedZipError
-from medzip.training.forms import inputs_form, neighbours_form
+from medzip.training.forms import form_named
 from medzip.training.sampling import scratch_of
 from medzip.training.store import SampleStore
 from tasks.policy import StepFailedError
@@ -38,10 +38,9 @@ if TYPE_CHECKING:
 
     from prefect_dask import DaskTaskRunner
 
-    from medzip.training.forms import Form
     from medzip.volumes import CohortSeries
 
-__all__ = ["form_of", "main", "sample_training_set"]
+__all__ = ["main", "sample_training_set"]
 
 MOST_TASKS = 256
 """Tasks of a sampling, at most: each stays in the scheduler's memory."""
@@ -53,7 +52,6 @@ def sample_training_set(
     store: str,
     voxels: int = 1_000_000,
     form: str = "default",
-    shape: str | None = None,
     modality: str = "",
     seed: int = 0,
     workers: int | None = None,
@@ -72,9 +70,8 @@ def sample_training_set(
     voxels : int
         How many to draw in all, equally from each scanner, kernel and pixel spacing.
     form : str
-        "fast", "default" or "wide": whose inputs to keep.
-    shape : str, optional
-        Keep raw neighbours of this shape of the papers instead.
+        "fast", "default" or "wide": whose inputs to keep; a shape of the papers ("cube-5", ...):
+        raw neighbours of it.
     modality : str
         "CT" or "MR" for those alone.
     seed : int
@@ -105,7 +102,7 @@ def sample_training_set(
     )
     logging.getLogger("medzip").setLevel(logging.INFO)
     with told_on_stderr(), ExitStack() as held:
-        wanted = form_of(form, shape)
+        wanted = form_named(form)
         runner, _ = held.enter_context(workers_of(spec))
         cohort = runner.submit(find_series, {"sources": sources, "modality": modality}).result()
         plan = SampleStore.plan(folder, wanted, [one.about for one in cohort], voxels, seed)
@@ -121,11 +118,6 @@ def sample_training_set(
         "series": len(done.sampled),
         "samples": sum(one.rows for one in done.sampled),
     }
-
-
-def form_of(form: str, shape: str | None) -> Form:
-    """The form of a store by the names that users give."""
-    return neighbours_form(shape) if shape else inputs_form(form)
 
 
 def _sample_all(runner: DaskTaskRunner, cohort: Sequence[CohortSeries], store: SampleStore) -> None:
@@ -176,9 +168,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("source", nargs="+", metavar="SOURCE", help="folders; not changed")
     parser.add_argument("store", metavar="STORE", help="folder of the store")
     parser.add_argument("--voxels", type=int, default=1_000_000, metavar="N")
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--form", default="default", help="whose inputs to keep")
-    what.add_argument("--shape", help="keep raw neighbours of this shape instead")
+    parser.add_argument("--form", default="default", help="whose inputs, or neighbours, to keep")
     parser.add_argument("--modality", default="", help="CT or MR for those alone")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default 2)")

@@ -65,7 +65,8 @@ def train(
     from medzip.codec.model import network_digest, read_network, write_network
     from medzip.fitting.optimise import Recipe
     from medzip.models.card import model_card
-    from medzip.training.base import ARCHITECTURES, BaseRun, train_base
+    from medzip.training.base import BaseRun, train_base
+    from medzip.training.inputs import ARCHITECTURES
     from medzip.volumes.sources import find_volumes
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -136,7 +137,7 @@ def _train_on_store(
     device: str,
 ) -> None:
     """Sample the corpus if it is not a store, then train on the store, or go on."""
-    from medzip.training.forms import inputs_form
+    from medzip.training.forms import form_named
     from medzip.training.run import CHECKPOINT, TrainingRun, train_on_store
     from medzip.training.sampling import sample_cohort
     from medzip.volumes import find_cohort
@@ -153,7 +154,7 @@ def _train_on_store(
         sample_cohort(
             find_cohort(corpus),
             store,
-            inputs_form(form),
+            form_named(form),
             voxels,
             recipe.seed,
             lambda one: console.print(f"{one.about.name}: {one.rows} samples", highlight=False),

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     from medzip.codec.neighbourhood import Neighbourhood
 
-__all__ = ["Window", "pad", "solve_linear", "straight_bits"]
+__all__ = ["LINEAR_VOXELS", "Window", "pad", "solve_linear", "straight_bits"]
 
+LINEAR_VOXELS = 60_000
+"""From how many voxels of a series its straight prediction is solved in training."""
 ROUNDS = 4
 FLOOR = 0.5
 """Errors below half a voxel unit take no fewer bits."""

@@ -18,8 +18,7 @@ import numpy as np
 import torch
 
 from medzip.codec.plain.features import EXTRAS
-from medzip.codec.plain.network import Architecture, Network
-from medzip.fitting.linear import Window, solve_linear
+from medzip.fitting.linear import LINEAR_VOXELS, Window, solve_linear
 from medzip.fitting.optimise import Recipe, mean_bits, optimise
 from medzip.fitting.qat import MixtureNet
 from medzip.fitting.sample import Samples, sample_window
@@ -27,21 +26,14 @@ from medzip.fitting.sample import Samples, sample_window
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["ARCHITECTURES", "BaseRun", "Trained", "train_base"]
+    from medzip.codec.plain.network import Architecture, Network
+
+__all__ = ["BaseRun", "Trained", "train_base"]
 
 log = logging.getLogger("medzip.training")
 
-LINEAR_VOXELS = 60_000
-"""From how many voxels of a volume its straight prediction is solved."""
 POSITIONS = len(EXTRAS) - EXTRAS.index("x")
 """Coordinates are the last inputs; a base model must not rely on them, a fitted one may."""
-
-ARCHITECTURES = {
-    "fast": Architecture((13, 5, 2), 20, 16, 16, (64, 32), (4, 5)),
-    "default": Architecture((20, 9, 4), 36, 24, 32, (128, 64, 32), (4, 5, 5)),
-    "wide": Architecture((34, 20, 9), 60, 40, 32, (256, 128, 64), (4, 5, 5)),
-}
-"""The forms of the shipped models, by name."""
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def draw_series(volume: Volume, form: Form, quota: int, seed: tuple[int, ...]) -
         Of the choice.
     """
     check_voxels(np.asarray(volume[0:1]))
-    plan = Plan.of(int(volume.shape[0]), quota, mirror=form.kind == "inputs")
+    plan = Plan.of(int(volume.shape[0]), quota, mirror=form.mirrors)
     straight = {
         view: form.straight([_window(volume, plan, i) for i in _of_view(plan, view)])
         for view in dict.fromkeys(plan.mirrored)

@@ -22,14 +22,14 @@ import torch
 from medzip.canonical import digest_of
 from medzip.codec.model import network_digest, read_network, shipped_model, shipped_models
 from medzip.errors import ModelError, SourceError
-from medzip.fitting.linear import solve_linear
+from medzip.fitting.linear import LINEAR_VOXELS, solve_linear
 from medzip.fitting.optimise import Recipe, Stepper, mean_bits, one_cycle
 from medzip.fitting.qat import MixtureNet
 from medzip.models.writing import write_directory
 from medzip.training.checkpoint import only_run, read_checkpoint, write_checkpoint
 from medzip.training.curves import Curves, Point
 from medzip.training.feed import Feed, Place
-from medzip.training.forms import InputsForm
+from medzip.training.inputs import InputsForm
 from medzip.training.store import SampleStore
 
 if TYPE_CHECKING:
@@ -51,8 +51,6 @@ JUDGED_ROWS = 50_000
 """Rows of a series that was left out, at most, by which a model is judged."""
 LINEAR_SERIES = 64
 """Series whose central windows together solve the straight prediction, at most."""
-LINEAR_VOXELS = 60_000
-"""Voxels of each of them."""
 
 
 @dataclass(frozen=True)

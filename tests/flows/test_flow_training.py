@@ -143,7 +143,7 @@ def test_a_predictor_of_the_papers_is_trained_on_its_neighbours(
     home: Path, scheduler: str, scans: Path, tmp_path: Path
 ) -> None:
     sample_training_set(
-        str(scans), str(tmp_path / "store"), voxels=3000, shape="pyramid-5-3-1", scheduler=scheduler
+        str(scans), str(tmp_path / "store"), voxels=3000, form="pyramid-5-3-1", scheduler=scheduler
     )
     done = train_on_samples(
         str(tmp_path / "store"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from medzip.bench.phantom import ct_volume
 from medzip.codec.plain.network import Architecture
-from medzip.training.forms import Form, InputsForm
+from medzip.training.inputs import InputsForm
 from medzip.training.store import SampleStore
 from medzip.volumes.about import SeriesAbout
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+
+    from medzip.training.forms import Form
 
 FORM = InputsForm("tiny", Architecture((10, 2), 16, 12, 8, (16, 16), (4, 5)))
 SCANNERS = ("A", "A", "B")

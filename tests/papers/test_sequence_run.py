@@ -18,7 +18,7 @@ from medzip.papers.training.configurations import configuration
 from medzip.papers.training.run import sequences_of, train_sequence_on_store
 from medzip.training.curves import read_curves
 from medzip.training.drawing import Plan
-from medzip.training.forms import neighbours_form
+from medzip.training.forms import form_named
 from medzip.training.run import CURVES
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ RUN = configuration("lstm-32").with_(
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
     folder = tmp_path_factory.mktemp("store") / "store"
-    return make_store(folder, 3000, form=neighbours_form(SHAPE))
+    return make_store(folder, 3000, form=form_named(SHAPE))
 
 
 def test_sequences_are_those_that_the_codec_sees(store: SampleStore) -> None:
@@ -86,7 +86,7 @@ def test_stopped_run_goes_on_to_the_same_model_which_codes(
 
 
 def test_a_store_of_another_shape_is_refused(store: SampleStore, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="--shape cube-3"):
+    with pytest.raises(SourceError, match="--form cube-3"):
         train_sequence_on_store(
             store.folder, tmp_path / "m", tmp_path / "w", RUN.with_(shape="cube-3")
         )

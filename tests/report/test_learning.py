@@ -15,7 +15,7 @@ from medzip.errors import ModelError
 from medzip.fitting.optimise import Recipe
 from medzip.report import render_sampling, render_training
 from medzip.report.lines import line_chart
-from medzip.training.forms import InputsForm
+from medzip.training.inputs import InputsForm
 from medzip.training.run import TrainingRun, train_on_store
 from medzip.training.store import SampleStore
 from medzip.volumes.about import SeriesAbout

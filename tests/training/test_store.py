@@ -14,8 +14,9 @@ from samplers import FORM, cohort, make_store
 from medzip.codec.fast.engine import Engine
 from medzip.errors import SourceError
 from medzip.fitting.linear import Window
+from medzip.papers.training.neighbours import NeighboursForm
 from medzip.training.drawing import WINDOW_SLICES, Plan, draw_series
-from medzip.training.forms import NeighboursForm, form_from, in_coding_order, inputs_form
+from medzip.training.forms import form_from, form_named, in_coding_order
 from medzip.training.store import HELD_OUT, SampleStore
 from medzip.training.strata import quotas, share_equally
 from medzip.volumes.about import SeriesAbout
@@ -186,7 +187,7 @@ def test_a_long_series_is_read_in_windows(tmp_path: Path) -> None:
 
 
 def test_forms_survive_their_description() -> None:
-    for form in (inputs_form("fast"), FORM, RAW):
+    for form in (form_named("fast"), FORM, RAW):
         assert form_from(json.loads(json.dumps(form.describe()))) == form
     with pytest.raises(SourceError, match="form of samples"):
         form_from({"kind": "inputs", "architecture": {"near": 4}})

@@ -98,7 +98,7 @@ def train_sequence_on_store(
     if opened.form.kind != "neighbours" or opened.form.name != run.shape:
         raise SourceError(
             f"expected a store of the neighbours {run.shape}, got one of {opened.form.name}; "
-            f"sample again with --shape {run.shape}"
+            f"sample again with --form {run.shape}"
         )
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     samples = sequences_of(opened)
