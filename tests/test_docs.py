@@ -68,6 +68,21 @@ def test_words_for_geometries_are_told_everywhere(where: str) -> None:
         assert f'"{word}"' in text, word
 
 
+WORDS = """
+    series volume slab envelope seal prove taps straight correction ring flat lane bundle object key
+    base fitted whole margin segment step window sample stratum place gate plan span coding granule
+    skewed neighbourhood
+"""
+
+
+def test_glossary_has_the_words_of_the_code() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text()
+    entries = re.findall(r"^- \*\*(.+?)\*\*", text, re.MULTILINE)
+    assert len(entries) == len(set(entries))
+    for word in WORDS.split():
+        assert any(word in entry.replace(",", "").split() for entry in entries), word
+
+
 def test_links_between_documents_hold() -> None:
     for document in documents():
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
