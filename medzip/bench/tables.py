@@ -1,8 +1,8 @@
 """Results as Markdown, and the regions of a document that are generated from them.
 
-    python -m medzip.bench.tables benchmarks/results/NAME.json
-    python -m medzip.bench.tables --update README.md
-    python -m medzip.bench.tables --check README.md
+    medzip bench tables benchmarks/results/NAME.json
+    medzip bench tables README.md --update
+    medzip bench tables README.md --check
 
 A region names its source, relative to the document, and which part it wants::
 
@@ -17,19 +17,17 @@ A region names its source, relative to the document, and which part it wants::
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medzip.bench.parts import PARTS
 from medzip.bench.results import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+    from pathlib import Path
 
-__all__ = ["main", "markdown", "replace_regions"]
+__all__ = ["is_current", "markdown", "replace_regions", "update"]
 
 _REGION = re.compile(
     r"(?P<open><!-- bench: (?P<source>\S+\.json)(?: (?P<part>[a-z-]+))? -->\n)"
@@ -82,34 +80,18 @@ def replace_regions(text: str, read: Callable[[str, str | None], str]) -> str:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns 0 when done, 1 when a document is not current."""
-    parser = argparse.ArgumentParser(
-        prog="python -m medzip.bench.tables", description="Benchmark results as Markdown."
-    )
-    chosen = parser.add_mutually_exclusive_group(required=True)
-    chosen.add_argument("results", nargs="?", type=Path, help="results JSON to print")
-    chosen.add_argument("--update", type=Path, metavar="FILE", help="fill the regions of a file")
-    chosen.add_argument("--check", type=Path, metavar="FILE", help="fail if a region is stale")
-    options = parser.parse_args(arguments)
-    if options.results:
-        sys.stdout.write(markdown(Results.read(options.results)))
-        return 0
-    document: Path = options.update or options.check
-    text = document.read_text(encoding="utf-8")
-    current = replace_regions(
-        text, lambda source, part: markdown(Results.read(document.parent / source), part)
-    )
-    if options.update:
-        document.write_text(current, encoding="utf-8")
-    elif current != text:
-        sys.stderr.write(
-            f"{document}: expected the tables of its results, got others; "
-            f"run: python -m medzip.bench.tables --update {document}\n"
-        )
-        return 1
-    return 0
+def update(document: Path) -> None:
+    """Fill every region of a document with the tables of its results."""
+    document.write_text(_current(document), encoding="utf-8")
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def is_current(document: Path) -> bool:
+    """Whether every region of a document has the tables of its results."""
+    return document.read_text(encoding="utf-8") == _current(document)
+
+
+def _current(document: Path) -> str:
+    return replace_regions(
+        document.read_text(encoding="utf-8"),
+        lambda source, part: markdown(Results.read(document.parent / source), part),
+    )

@@ -1,75 +1,46 @@
-"""The ``medzip bench`` command."""
+"""`medzip bench`: MedZip beside other codecs; the tables of documents; a device beside the CPU."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from medzip.bench.bench import Settings, run_bench
-from medzip.bench.extras import add_scaling, add_startup
-from medzip.bench.peers import DEFAULT_PEERS, PEERS, select
-from medzip.bench.terminal import show
-from medzip.errors import MedZipError
-from medzip.volumes.sources import find_volumes
+from medzip.cli.console import show_error
+from medzip.cli.device import device
+from medzip.cli.options import Json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from medzip.bench.results import Results
     from medzip.volumes.sources import Volume
 
-__all__ = ["app", "bench"]
+__all__ = ["bench"]
 
-app = typer.Typer(add_completion=False, no_args_is_help=False)
-
-
-def _codecs(names: str) -> list[str]:
-    """Turn "a,b" or "all" into names; a wrong one is a usage error."""
-    wanted = list(PEERS) if names == "all" else [name.strip() for name in names.split(",")]
-    try:
-        select(wanted)
-    except KeyError as error:
-        raise typer.BadParameter(str(error.args[0])) from error
-    return wanted
+bench = typer.Typer(
+    help="Measure MedZip beside other codecs on your own images, one core, all bytes counted."
+)
 
 
-def _volumes(data: Path, wanted: Sequence[str] | None) -> list[Volume]:
-    found = find_volumes(data)
-    unknown = [name for name in wanted or () if name not in {volume.name for volume in found}]
-    if unknown:
-        names = ", ".join(volume.name for volume in found)
-        raise typer.BadParameter(f"none of {', '.join(unknown)} is in {data}, which has {names}")
-    return [volume for volume in found if not wanted or volume.name in wanted]
-
-
-def _write(results: Results, out: Path) -> None:
-    """Write JSON, and Parquet and plots beside it."""
-    # matplotlib takes a second to import, which the rest does not need.
-    from medzip.bench.parquet import write_parquet
-    from medzip.bench.plots import write_plots
-
-    results.write(out)
-    write_parquet(results, out.with_suffix(".parquet"))
-    write_plots(results, out.with_suffix(""))
-
-
-@app.command()
-def bench(
+@bench.callback(invoke_without_command=True)
+def measure(
+    context: typer.Context,
     data: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             help="Folder with DICOM series, .npy or .tif arrays (z, y, x), or an index.json of "
-            "TIFFs."
+            "TIFFs.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     peers: Annotated[
-        str, typer.Option(help="Codecs by name, separated by commas, or all.")
-    ] = ",".join(DEFAULT_PEERS),
+        str | None,
+        typer.Option(help="Codecs by name, separated by commas, or all; the usual ones if absent."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Results as JSON; Parquet and plots are written beside it."),
@@ -105,50 +76,139 @@ def bench(
         bool,
         typer.Option("--startup", help="Also measure a fresh process that decodes a first slab."),
     ] = False,
-    json_output: Annotated[
-        bool, typer.Option("--json", help="Print the results as JSON instead of tables.")
+    as_json: Json = False,
+) -> None:
+    """Measure; see `bench`.
+
+    Many parameters: each is an option of the command line.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if data is None:
+        raise typer.BadParameter("expected --data FOLDER or a command, got neither; see --help")
+    from medzip.bench.bench import Settings, run_bench
+    from medzip.bench.extras import add_scaling, add_startup
+    from medzip.bench.peers import DEFAULT_PEERS
+
+    names = _codecs(",".join(DEFAULT_PEERS) if peers is None else peers)
+    scaled = _codecs(scaling) if scaling else []
+    volumes = _volumes(data, slab)
+    with _progress() as tell:
+        settings = Settings(slices=slices, fit_cores=fit_cores, repeat=repeat, noise=noise)
+        results = run_bench(volumes, names, settings, tell)
+        if out is not None:
+            # What took hours is on disk before anything else can go wrong.
+            results.write(out)
+        if scaled:
+            results = add_scaling(results, volumes, scaled, workers, tell)
+        if startup:
+            results = add_startup(results, volumes, names, tell)
+    _show(results, out, as_json)
+
+
+@bench.command()
+def tables(
+    path: Annotated[Path, typer.Argument(help="Results (JSON), or a document.", metavar="FILE")],
+    update: Annotated[
+        bool, typer.Option("--update", help="Fill the regions of a document.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Fail if a region of a document is stale.")
     ] = False,
 ) -> None:
-    """Measure MedZip beside other codecs on your own images, one core, all bytes counted."""
-    names = _codecs(peers)
-    scaled = _codecs(scaling) if scaling else []
-    errors = Console(stderr=True)
+    """Print results as Markdown, or fill the regions of a document that are made from results."""
+    from medzip.bench import tables as made
+    from medzip.bench.results import Results
+
+    if update and check:
+        raise typer.BadParameter("expected --update or --check, got both; drop one")
+    if update:
+        made.update(path)
+    elif not check:
+        sys.stdout.write(made.markdown(Results.read(path)))
+    elif not made.is_current(path):
+        show_error(
+            f"{path}: expected the tables of its results, got others; "
+            f"run: medzip bench tables {path} --update"
+        )
+        raise typer.Exit(1)
+
+
+bench.command()(device)
+
+
+def _codecs(names: str) -> list[str]:
+    """Turn "a,b" or "all" into names; a wrong one is a usage error."""
+    from medzip.bench.peers import PEERS, select
+
+    wanted = list(PEERS) if names == "all" else [name.strip() for name in names.split(",")]
     try:
-        volumes = _volumes(data, slab)
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=errors,
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        ) as progress:
-            task = progress.add_task("bench", total=None)
-            done = 0
+        select(wanted)
+    except KeyError as error:
+        raise typer.BadParameter(str(error.args[0])) from error
+    return wanted
 
-            def tell(volume: str, codec: str) -> None:
-                nonlocal done
-                progress.update(task, description=f"{volume}, {codec}", completed=done)
-                done += 1
 
-            settings = Settings(slices=slices, fit_cores=fit_cores, repeat=repeat, noise=noise)
-            results = run_bench(volumes, names, settings, tell)
-            if out is not None:
-                # What took hours is on disk before anything else can go wrong.
-                results.write(out)
-            if scaled:
-                results = add_scaling(results, volumes, scaled, workers, tell)
-            if startup:
-                results = add_startup(results, volumes, names, tell)
-    except MedZipError as error:
-        errors.print(str(error), markup=False, style="red")
-        raise typer.Exit(1) from error
+def _volumes(data: Path, wanted: Sequence[str] | None) -> list[Volume]:
+    from medzip.volumes.sources import find_volumes
+
+    found = find_volumes(data)
+    unknown = [name for name in wanted or () if name not in {volume.name for volume in found}]
+    if unknown:
+        names = ", ".join(volume.name for volume in found)
+        raise typer.BadParameter(f"none of {', '.join(unknown)} is in {data}, which has {names}")
+    return [volume for volume in found if not wanted or volume.name in wanted]
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, str], None]]:
+    """Show on stderr, where that is a terminal, what is measured."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
+    ) as shown:
+        task = shown.add_task("bench", total=None)
+        done = 0
+
+        def tell(volume: str, codec: str) -> None:
+            nonlocal done
+            shown.update(task, description=f"{volume}, {codec}", completed=done)
+            done += 1
+
+        yield tell
+
+
+def _show(results: Results, out: Path | None, as_json: bool) -> None:
+    """Write JSON, and Parquet and plots beside it; print; exit code 1 if anything failed."""
     if out is not None:
-        _write(results, out)
-    if json_output:
+        from medzip.bench.parquet import write_parquet
+        from medzip.bench.plots import write_plots
+
+        results.write(out)
+        write_parquet(results, out.with_suffix(".parquet"))
+        write_plots(results, out.with_suffix(""))
+    if as_json:
         sys.stdout.write(results.to_json())
     else:
+        from rich.console import Console
+
+        from medzip.bench.terminal import show
+
         show(results, Console())
     if results.failures or not results.slabs:
         raise typer.Exit(1)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from medzip.cli.console import show_error, show_json, show_line
+from medzip.cli.options import Json
 from medzip.errors import ModelError
-from medzip.models.checking import check_directory, training_of
-from medzip.models.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from medzip.models.registry import Entry, Registry
 
 __all__ = ["models"]
 
@@ -27,17 +28,18 @@ models = typer.Typer(
 
 _Folder = Annotated[Path, typer.Argument(help="Folder of models.", metavar="REGISTRY")]
 _Digest = Annotated[str, typer.Argument(help="Digest, or six first digits of it.", metavar="MODEL")]
-_Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 
 
 @models.command("list")
-def list_models(registry: _Folder, as_json: _Json = False) -> None:
+def list_models(registry: _Folder, as_json: Json = False) -> None:
     """List the models of REGISTRY: those that encoders try first, retired ones last."""
-    found = Registry.at(registry)
+    found = _opened(registry)
     offered = {entry.digest for entry in found.offered()}
     if as_json:
-        _print_json([_row(entry, entry.digest in offered) for entry in found.entries()])
+        show_json([_row(entry, entry.digest in offered) for entry in found.entries()])
         return
+    from rich.table import Table
+
     table = Table("model", "state", "form", "published", box=None, pad_edge=False)
     table.add_column("bytes", justify="right")
     for entry in found.entries():
@@ -52,15 +54,17 @@ def list_models(registry: _Folder, as_json: _Json = False) -> None:
 
 
 @models.command()
-def show(registry: _Folder, model: _Digest, as_json: _Json = False) -> None:
+def show(registry: _Folder, model: _Digest, as_json: Json = False) -> None:
     """Say what MODEL is: form, files, and the card that it came with."""
-    found = Registry.at(registry)
+    from medzip.models.checking import check_directory, training_of
+
+    found = _opened(registry)
     entry = found.entry(model)
     info = check_directory(entry.path)
     about = training_of(entry.path)
     if as_json:
         row = _row(entry, entry in found.offered())
-        _print_json(row | {"form": info.form, "files": dict(info.files), "training": about})
+        show_json(row | {"form": info.form, "files": dict(info.files), "training": about})
         return
     card = entry.path / "MODEL_CARD.md"
     console = Console()
@@ -83,40 +87,40 @@ def show(registry: _Folder, model: _Digest, as_json: _Json = False) -> None:
 def publish(
     registry: _Folder,
     directories: Annotated[list[Path], typer.Argument(help="Model directories.", metavar="DIR...")],
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Check model directories, golden streams included, and copy them under their digests."""
-    found = Registry.at(registry)
+    found = _opened(registry)
     entries = [found.publish(directory) for directory in directories]
     if as_json:
-        _print_json([_row(entry, entry in found.offered()) for entry in entries])
+        show_json([_row(entry, entry in found.offered()) for entry in entries])
         return
     for entry in entries:
-        _print(f"{entry.digest} published")
+        show_line(f"{entry.digest} published")
 
 
 @models.command()
 def pin(registry: _Folder, model: _Digest) -> None:
     """Have encoders try MODEL first, whatever is published after it."""
-    _print(f"{Registry.at(registry).pin(model).digest} pinned")
+    show_line(f"{_opened(registry).pin(model).digest} pinned")
 
 
 @models.command()
 def unpin(registry: _Folder, model: _Digest) -> None:
     """Undo `pin`."""
-    _print(f"{Registry.at(registry).unpin(model).digest} not pinned")
+    show_line(f"{_opened(registry).unpin(model).digest} not pinned")
 
 
 @models.command()
 def retire(registry: _Folder, model: _Digest) -> None:
     """Offer MODEL to encoders no more; it stays for what refers to it. `publish` undoes it."""
-    _print(f"{Registry.at(registry).retire(model).digest} retired")
+    show_line(f"{_opened(registry).retire(model).digest} retired")
 
 
 @models.command()
-def verify(registry: _Folder, as_json: _Json = False) -> None:
+def verify(registry: _Folder, as_json: Json = False) -> None:
     """Check every byte of every model, and that its golden streams decode as they should."""
-    found = Registry.at(registry)
+    found = _opened(registry)
     good: list[dict[str, Any]] = []
     bad: list[str] = []
     for entry in found.entries():
@@ -126,13 +130,19 @@ def verify(registry: _Folder, as_json: _Json = False) -> None:
             bad.append(f"{entry.name}: {error}")
     bad += [f"{name}: expected only published models, got this too" for name in found.strays()]
     if as_json:
-        _print_json({"ok": not bad, "models": good, "failures": bad})
+        show_json({"ok": not bad, "models": good, "failures": bad})
     else:
-        _print(f"{len(good)} models match, {sum(one['golden'] for one in good)} golden streams")
+        show_line(f"{len(good)} models match, {sum(one['golden'] for one in good)} golden streams")
     for text in bad:
-        Console(stderr=True).print(escape(text), style="red", soft_wrap=True, highlight=False)
+        show_error(text)
     if bad:
         raise typer.Exit(1)
+
+
+def _opened(registry: Path) -> Registry:
+    from medzip.models.registry import Registry
+
+    return Registry.at(registry)
 
 
 def _row(entry: Entry, offered: bool) -> dict[str, Any]:
@@ -152,12 +162,3 @@ def _state(entry: Entry, offered: bool) -> str:
 
 def _moment(entry: Entry) -> str:
     return datetime.fromtimestamp(entry.published, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _print(text: str) -> None:
-    Console().print(escape(text), soft_wrap=True, highlight=False)
-
-
-def _print_json(value: Any) -> None:
-    json.dump(value, sys.stdout, indent=2, sort_keys=True)
-    sys.stdout.write("\n")

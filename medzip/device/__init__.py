@@ -3,7 +3,7 @@
 `slabs` codes whole slabs (over `medzip.codec.parts`), `engine` their words. On the device,
 `group` steps slabs together: `walk` (inputs, over `scales` and `rings`, which `wave` lays out),
 `mixture` (distributions, over `products`), `stepping` (CUDA graphs). On the host, `words`. `check`
-holds device and CPU together: `python -m medzip.device.check`.
+holds device and CPU together: `medzip bench device`.
 """
 
 from medzip.codec.compiled import compiled_by_source

@@ -1,36 +1,32 @@
 """Whether a device and the CPU write the same bytes and read each other's, and how fast.
 
-    python -m medzip.device.check --device cuda --voxels 100000000 --profile default
+    medzip bench device --device cuda --voxels 100000000 --profile default
 
 It codes a synthetic volume (or `--volume file.npy`) on the device and decodes that on the CPU;
 codes it on the CPU and decodes that on the device; compares the bytes and the voxels; and prints
 million voxels a second of each. A GPU does all once before it is measured, which captures its steps
-and tries its products. The exit status is 1 where anything differs.
+and tries its products.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 
-from medzip.codec import PROFILES, base_model, decode_slab, encode_slab, slab_depth
+from medzip.codec import decode_slab, encode_slab, slab_depth
 from medzip.device.slabs import DeviceCodec
-from medzip.device.stepping import device_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from medzip.codec import Model
 
-__all__ = ["Outcome", "check", "main", "synthetic_slabs"]
+__all__ = ["Outcome", "check", "sliced", "synthetic_slabs"]
 
 T = TypeVar("T")
 _PLANES = (512, 256, 128, 64, 32)
@@ -144,59 +140,7 @@ def _dithered(slab: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return np.where(slab > -1000, slab + noise, slab)
 
 
-def _sliced(volume: np.ndarray, profile: str) -> list[np.ndarray]:
+def sliced(volume: np.ndarray, profile: str) -> list[np.ndarray]:
     """A volume of a file as slabs of one depth, as far as they go, and the rest."""
     depth = slab_depth(len(volume), profile, volume[0].size)
     return [np.ascontiguousarray(volume[z : z + depth]) for z in range(0, len(volume), depth)]
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Check as the command line says; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="medzip.device.check", description=__doc__)
-    parser.add_argument("--device", default="cuda", help="cuda, cuda:1, ... or cpu")
-    parser.add_argument("--profile", default="default", choices=sorted(PROFILES))
-    parser.add_argument("--voxels", type=int, default=100_000_000, help="of the synthetic volume")
-    parser.add_argument("--volume", type=Path, help="a .npy of (z, y, x) instead")
-    parser.add_argument("--threads", type=int, help="of the host; one a core by default")
-    parser.add_argument("--together", type=int, help="slabs stepped together")
-    parser.add_argument("--fused", action="store_true", help="fuse kernels with torch.compile")
-    chosen = parser.parse_args(arguments)
-    try:
-        device_named(chosen.device)
-    except ValueError as error:
-        parser.error(str(error))
-    if chosen.volume is None:
-        slabs = synthetic_slabs(chosen.voxels, chosen.profile)
-    else:
-        slabs = _sliced(np.load(chosen.volume, mmap_mode="r"), chosen.profile)
-    print(
-        f"{sum(slab.size for slab in slabs)} voxels in {len(slabs)} slabs of {slabs[0].shape}, "
-        f"profile {chosen.profile}, device {chosen.device}"
-    )
-    found = check(
-        slabs,
-        base_model(chosen.profile),
-        chosen.device,
-        chosen.threads,
-        chosen.together,
-        chosen.fused,
-    )
-    print(f"{8 * found.stored / found.voxels:.3f} bits a voxel")
-    for name, speed in (
-        ("device encode", found.device_encode),
-        ("device decode", found.device_decode),
-        ("CPU encode", found.cpu_encode),
-        ("CPU decode", found.cpu_decode),
-    ):
-        print(f"{name:14} {speed / 1e6:9.3f} M voxels/s")
-    for name, same in (
-        ("same bytes", found.same_bytes),
-        ("device reads the CPU's", found.device_reads),
-        ("CPU reads the device's", found.cpu_reads),
-    ):
-        print(f"{name:23} {'yes' if same else 'NO'}")
-    return 0 if found.passed else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -23,9 +23,8 @@ from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series
 from medzip.bench.plots import write_plots
 from medzip.bench.records import Scaling, Startup
 from medzip.bench.results import Results
-from medzip.bench.tables import main as tables_main
-from medzip.bench.tables import markdown
-from medzip.cli.bench import app
+from medzip.bench.tables import is_current, markdown, update
+from medzip.cli.bench import bench
 from medzip.errors import SourceError
 from medzip.volumes.sources import find_volumes, middle
 
@@ -306,7 +305,7 @@ def test_what_cannot_be_read_is_skipped(tmp_path: Path) -> None:
 def test_command(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out" / "r.json"
     arguments = ["--data", str(folder), "--peers", ",".join(FAST), "--out", str(out)]
-    done = CliRunner().invoke(app, arguments)
+    done = CliRunner().invoke(bench, arguments)
     assert done.exit_code == 0, done.output
     assert "JPEG XL e7" in done.output
     assert "noise floor" in done.output
@@ -316,7 +315,7 @@ def test_command(folder: Path, tmp_path: Path) -> None:
 
 def test_command_prints_json(folder: Path) -> None:
     arguments = ["--data", str(folder), "--peers", "jpeg-ls", "--slab", "flat", "--json"]
-    done = CliRunner().invoke(app, arguments)
+    done = CliRunner().invoke(bench, arguments)
     assert done.exit_code == 0, done.output
     assert [slab.name for slab in Results.from_json(done.stdout).slabs] == ["flat"]
 
@@ -338,26 +337,31 @@ def test_exit_codes(
 ) -> None:
     for peer in (Lossy(), Broken(), Narrow()):
         monkeypatch.setitem(PEERS, peer.name, peer)
-    done = CliRunner().invoke(app, ["--data", str(folder), *arguments])
+    done = CliRunner().invoke(bench, ["--data", str(folder), *arguments])
     assert done.exit_code == code, done.output
 
 
 def test_missing_folder_fails(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["--data", str(tmp_path / "nowhere")])
+    done = CliRunner().invoke(bench, ["--data", str(tmp_path / "nowhere")])
     assert done.exit_code == 1
 
 
 def test_nothing_readable_fails(tmp_path: Path) -> None:
     np.save(tmp_path / "float.npy", np.zeros((2, 4, 4), np.float32))
-    done = CliRunner().invoke(app, ["--data", str(tmp_path), "--peers", "zstd"])
+    done = CliRunner().invoke(bench, ["--data", str(tmp_path), "--peers", "zstd"])
     assert done.exit_code == 1
     assert "float was skipped" in done.output
+
+
+@pytest.mark.parametrize("arguments", [[], ["tables", "a.json", "--update", "--check"]])
+def test_usage_ends_with_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(bench, arguments).exit_code == 2
 
 
 def test_command_that_scales(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "r.json"
     arguments = ["--data", str(folder), "--peers", "jpeg-xl-7", "--out", str(out), "--no-noise"]
-    done = CliRunner().invoke(app, [*arguments, "--scaling", "jpeg-ls", "--workers", "1"])
+    done = CliRunner().invoke(bench, [*arguments, "--scaling", "jpeg-ls", "--workers", "1"])
     assert done.exit_code == 0, done.output
     results = Results.read(out)
     assert [(item.codec, item.workers) for item in results.scaling] == [("jpeg-ls", 1)]
@@ -379,8 +383,8 @@ def test_parts_of_results(results: Results, tmp_path: Path) -> None:
     document = tmp_path / "results.md"
     regions = [f"<!-- bench: r.json {part} -->\nold\n<!-- bench: end -->\n" for part in PARTS]
     document.write_text("\n".join(regions))
-    assert tables_main(["--update", str(document)]) == 0
-    assert tables_main(["--check", str(document)]) == 0
+    update(document)
+    assert is_current(document)
     text = document.read_text()
     assert "old" not in text
     for part in PARTS:
@@ -391,23 +395,27 @@ def test_parts_of_results(results: Results, tmp_path: Path) -> None:
     assert "| ct | " in markdown(more, "noise")
     document.write_text("<!-- bench: r.json dreams -->\n<!-- bench: end -->\n")
     with pytest.raises(ValueError, match="expected one of bits"):
-        tables_main(["--check", str(document)])
+        is_current(document)
 
 
 def test_readme_is_generated_and_checked(results: Results, tmp_path: Path) -> None:
     results.write(tmp_path / "r" / "x.json")
     readme = tmp_path / "README.md"
     readme.write_text("# A\n<!-- bench: r/x.json -->\nold\n<!-- bench: end -->\nend\n")
-    assert tables_main(["--check", str(readme)]) == 1
-    assert tables_main(["--update", str(readme)]) == 0
-    assert tables_main(["--check", str(readme)]) == 0
+    assert not is_current(readme)
+    assert CliRunner().invoke(bench, ["tables", str(readme), "--check"]).exit_code == 1
+    assert CliRunner().invoke(bench, ["tables", str(readme), "--update"]).exit_code == 0
+    assert is_current(readme)
+    assert CliRunner().invoke(bench, ["tables", str(readme), "--check"]).exit_code == 0
+    shown = CliRunner().invoke(bench, ["tables", str(tmp_path / "r" / "x.json")])
+    assert shown.stdout == markdown(results)
     text = readme.read_text()
     assert text.startswith("# A\n")
     assert text.endswith("<!-- bench: end -->\nend\n")
     assert markdown(results) in text
     changed = dataclasses.replace(results, commit="f" * 40)
     changed.write(tmp_path / "r" / "x.json")
-    assert tables_main(["--check", str(readme)]) == 1
+    assert not is_current(readme)
     readme.write_text("no region")
     with pytest.raises(ValueError, match="add both"):
-        tables_main(["--check", str(readme)])
+        is_current(readme)

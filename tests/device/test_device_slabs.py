@@ -11,9 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import random_network
+from typer.testing import CliRunner
 from volumes import volumes
 
 import medzip
+from medzip.cli.bench import bench
 from medzip.codec import Model, base_model, decode_slab, encode_slab
 from medzip.codec.stream import decode_stream, encode_stream
 from medzip.device import DeviceCodec, decode_slabs, encode_slabs
@@ -84,25 +86,25 @@ def test_shipped_model_on_a_textured_slab() -> None:
     assert np.array_equal(decode_slabs(coded, model, device="cpu")[0], slab)
 
 
-def test_check_on_a_cpu(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_on_a_cpu(tmp_path: Path) -> None:
     slabs = device_check.synthetic_slabs(2000, "fast")
     np.save(tmp_path / "volume.npy", np.concatenate(slabs))
     threads = torch.get_num_threads()
     try:
         path = str(tmp_path / "volume.npy")
         command = ["--device", "cpu", "--profile", "fast", "--volume", path, "--threads", "2"]
-        assert device_check.main(command) == 0
+        done = CliRunner().invoke(bench, ["device", *command])
+        assert done.exit_code == 0
     finally:
         torch.set_num_threads(threads)
-    shown = capsys.readouterr().out
-    assert "device decode" in shown
-    assert shown.count("yes") == 3
+    assert "device decode" in done.stdout
+    assert done.stdout.count("yes") == 3
 
 
-def test_check_says_what_device_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        device_check.main(["--device", "tpu"])
-    assert "expected device 'cpu' or 'cuda'" in capsys.readouterr().err
+def test_check_says_what_device_there_is() -> None:
+    done = CliRunner().invoke(bench, ["device", "--device", "tpu"])
+    assert done.exit_code == 2
+    assert "expected device 'cpu' or 'cuda'" in done.stderr
 
 
 def test_check_tells_what_differs(monkeypatch: pytest.MonkeyPatch) -> None:

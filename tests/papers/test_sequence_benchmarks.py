@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from medzip.bench.phantom import ct_volume, mr_volume
+from medzip.cli.papers import papers
 from medzip.codec.slab import decode_slab, encode_slab
 from medzip.errors import SourceError
 from medzip.papers.benchmarks.coding import encode_all
@@ -22,7 +24,6 @@ from medzip.papers.benchmarks.others import run_others
 from medzip.papers.benchmarks.plan import plan_jobs
 from medzip.papers.benchmarks.published import PUBLISHED
 from medzip.papers.benchmarks.records import JobResult, Row, VolumeInfo, read_job
-from medzip.papers.benchmarks.reproduction import main as page_main
 from medzip.papers.benchmarks.reproduction import reproduction_page
 from medzip.papers.benchmarks.results import Reproduction
 from medzip.papers.benchmarks.sizes import SIZES
@@ -234,5 +235,12 @@ def test_heat_table_says_what_was_measured() -> None:
     assert heat_rows(results, 1, unseen=True) == []
 
 
-def test_document_is_that_of_the_results() -> None:
-    assert page_main([str(RESULTS), str(ROOT / "docs" / "reproduction.md"), "--check"]) == 0
+def test_document_is_that_of_the_results(tmp_path: Path) -> None:
+    document = ROOT / "docs" / "reproduction.md"
+    assert document.read_text() == reproduction_page(Reproduction.read(RESULTS))
+    page = ["page", str(RESULTS), str(tmp_path / "page.md")]
+    assert CliRunner().invoke(papers, page).exit_code == 0
+    assert (tmp_path / "page.md").read_text() == document.read_text()
+    assert CliRunner().invoke(papers, [*page, "--check"]).exit_code == 0
+    (tmp_path / "page.md").write_text("stale")
+    assert CliRunner().invoke(papers, [*page, "--check"]).exit_code == 1

@@ -4,6 +4,8 @@ Both give the same integers. `torch._int_mm` is several times faster where it is
 product of integers is exact in any order of summation while every sum of magnitudes stays below
 2^24, which holds for every layer that `medzip.codec.plain.network` admits with int8 operands and
 fewer than 2048 inputs (64 * 128 * 2048 = 2^24).
+
+Torch is imported where it multiplies: what needs no network decodes without it.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-import torch
 
 from medzip.cores import one_thread
 
@@ -28,6 +29,8 @@ def int8_is_exact(rows: int, inner: int, width: int) -> bool:
     Kernels are chosen by shape, so each shape is tried as it will run (once a process), against
     float64 products, which are exact below 2^53.
     """
+    import torch
+
     generator = np.random.default_rng(0)
     signs = generator.random((rows, inner)) < 0.5, generator.random((inner, width)) < 0.5
     trials = (
@@ -62,6 +65,8 @@ class Product:
     """
 
     def __init__(self, weights: np.ndarray, capacity: int, exact_int8: bool | None = None) -> None:
+        import torch
+
         rows, inner = weights.shape
         if exact_int8 is None:
             widths = {min(width, capacity) for width in (GRANULE, 1024, capacity)}
@@ -87,6 +92,8 @@ class Product:
         Always on this thread alone: sharing so small a product costs more than it saves. Whoever
         makes many enters `medzip.cores.one_thread` around them.
         """
+        import torch
+
         if torch.get_num_threads() != 1:
             with one_thread():
                 return self(width)

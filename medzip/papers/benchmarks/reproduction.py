@@ -1,28 +1,25 @@
 """docs/reproduction.md: published figures and ours side by side, from the results file alone.
 
-python -m medzip.papers.benchmarks.reproduction RESULTS.json docs/reproduction.md [--check]
+medzip papers page RESULTS.json docs/reproduction.md [--check]
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import textwrap
-from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from medzip.bench.peers import PEERS
 from medzip.papers.benchmarks.published import CLASSICAL, MR, PUBLISHED, SEQUENCE_BITS
-from medzip.papers.benchmarks.results import Reproduction
 from medzip.papers.codec.shapes import SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from medzip.papers.benchmarks.records import JobResult, Row
+    from medzip.papers.benchmarks.results import Reproduction
 
-__all__ = ["main", "reproduction_page"]
+__all__ = ["reproduction_page"]
 
 SLICE = 512 * 512
 """Voxels of a slice of the papers."""
@@ -490,24 +487,3 @@ def _paragraph(text: str) -> str:
 def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     lines = [list(heads), ["---"] * len(heads), *rows]
     return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Write the page, or compare it; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m medzip.papers.benchmarks.reproduction")
-    parser.add_argument("results", type=Path)
-    parser.add_argument("document", type=Path)
-    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
-    arguments = parser.parse_args(argv)
-    page = reproduction_page(Reproduction.read(arguments.results))
-    if not arguments.check:
-        arguments.document.write_text(page, encoding="utf-8")
-        return 0
-    if arguments.document.read_text(encoding="utf-8") == page:
-        return 0
-    print(f"{arguments.document} differs from {arguments.results}; write it again", file=sys.stderr)
-    return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,48 @@
+"""`medzip compress`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medzip.cli.console import end, progress, ratio, show_json, show_line, show_objects
+from medzip.cli.options import Json, Models, ProfileName, Workers, sources_and_last
+
+__all__ = ["compress"]
+
+
+def compress(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Folders or files, then the archive.", metavar="SOURCE... ARCHIVE"),
+    ],
+    profile: Annotated[ProfileName, typer.Option(help="Effort.")] = ProfileName.DEFAULT,
+    workers: Workers = None,
+    models: Models = None,
+    as_json: Json = False,
+) -> None:
+    """Compress everything under SOURCE... into ARCHIVE; nothing counts before it is proven."""
+    from medzip import archive as archives
+
+    sources, archive = sources_and_last(paths, "ARCHIVE")
+    with progress() as on_event:
+        summary = archives.compress(
+            sources, archive, profile.value, workers, on_event, models=models
+        )
+    if as_json:
+        show_json(summary.public())
+    else:
+        show_objects(summary.objects)
+        show_line(
+            f"{summary.files} files, {summary.raw_bytes} -> {summary.encoded_bytes} bytes"
+            f"{ratio(summary.raw_bytes, summary.encoded_bytes)} in {summary.seconds:.1f} s"
+        )
+        for reason, count in summary.kept_whole.items():
+            show_line(f"kept whole: {count} ({reason})")
+        for record in summary.objects:
+            for trial in record.trials:
+                if trial.chosen:
+                    show_line(f"{record.name}: {trial.name}, {trial.reason}")
+    end(summary.failures)

@@ -1,0 +1,131 @@
+"""What subcommands print: results to stdout, messages and progress (on a terminal) to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from medzip.archive import Event, Failure, SeriesRecord
+
+__all__ = [
+    "end",
+    "progress",
+    "public_failures",
+    "ratio",
+    "show_error",
+    "show_json",
+    "show_line",
+    "show_note",
+    "show_objects",
+]
+
+
+def show_line(text: str) -> None:
+    """Print one line to stdout, as it is."""
+    Console().print(escape(text), soft_wrap=True, highlight=False)
+
+
+def show_json(value: Any) -> None:
+    """Print a value to stdout, for programs."""
+    json.dump(value, sys.stdout, indent=2, sort_keys=True)
+    sys.stdout.write("\n")
+
+
+def show_note(text: str) -> None:
+    """Print how it goes to stderr."""
+    Console(stderr=True).print(escape(text), soft_wrap=True, highlight=False)
+
+
+def show_error(text: str) -> None:
+    """Print what went wrong to stderr."""
+    Console(stderr=True).print(escape(text), style="red", soft_wrap=True, highlight=False)
+
+
+def ratio(raw: int, encoded: int) -> str:
+    """Original to archived bytes, for the end of a line."""
+    return f" ({raw / encoded:.2f} : 1)" if encoded else ""
+
+
+def show_objects(records: Iterable[SeriesRecord]) -> None:
+    """Print a table; it holds no path and no tag of a patient."""
+    from rich.table import Table
+
+    table = Table("name", "kind", "verdict", box=None, pad_edge=False)
+    for title in ("files", "bytes", "archived", "ratio", "bits/voxel"):
+        table.add_column(title, justify="right")
+    for record in records:
+        coded = record.parts.slabs + record.parts.model
+        table.add_row(
+            record.name,
+            record.kind,
+            record.verdict.value,
+            str(record.files),
+            str(record.raw_bytes),
+            str(record.encoded_bytes),
+            f"{record.raw_bytes / record.encoded_bytes:.2f}" if record.encoded_bytes else "",
+            f"{8 * coded / record.voxels:.3f}" if record.voxels else "",
+        )
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def public_failures(failures: Iterable[Failure]) -> list[dict[str, str]]:
+    """Failures without messages, which may hold paths with names of patients."""
+    return [{"name": f.name, "stage": f.stage, "kind": f.kind} for f in failures]
+
+
+def end(failures: Iterable[Failure]) -> None:
+    """Name each failure on stderr; exit code 1 if there is any."""
+    failures = list(failures)
+    for failure in failures:
+        show_error(f"{failure.name}: {failure.stage}: {failure.message}")
+    if failures:
+        show_error(f"{len(failures)} failed")
+        raise typer.Exit(1)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[Event], None]]:
+    """Show bars on stderr where that is a terminal: one for objects, one for the step at hand."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:>20}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+        bars: dict[str, Any] = {}
+
+        def on_event(event: Event) -> None:
+            title = f"{event.stage} {event.name}" if event.stage == "encode" else event.stage
+            title = "objects" if event.stage in ("commit", "failed") else title
+            if title not in bars:
+                bars[title] = shown.add_task(title, total=event.total)
+            shown.update(bars[title], completed=event.done, total=event.total)
+            if event.stage == "encode" and event.done == event.total:
+                shown.remove_task(bars.pop(title))
+
+        try:
+            yield on_event
+        except KeyboardInterrupt:
+            shown.stop()
+            console.print("medzip: stopped; run again to go on where it was")
+            os._exit(1)  # workers follow; to wait for what they have in hand would take minutes

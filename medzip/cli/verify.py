@@ -1,0 +1,71 @@
+"""`medzip verify` and `medzip inspect`: what an archive holds, and whether it is whole."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from medzip.cli.console import (
+    end,
+    progress,
+    public_failures,
+    ratio,
+    show_json,
+    show_line,
+    show_objects,
+)
+from medzip.cli.options import ArchivePath, Json, Workers
+
+if TYPE_CHECKING:
+    from medzip.archive import Failure
+
+__all__ = ["inspect", "verify"]
+
+
+def verify(archive: ArchivePath, workers: Workers = None, as_json: Json = False) -> None:
+    """Check every byte of ARCHIVE, decode everything, compare every SHA-256."""
+    from medzip import archive as archives
+    from medzip.cores import cores
+
+    with progress() as on_event:
+        result = archives.verify(archive, workers or cores(), on_event)
+    if as_json:
+        show_json(
+            {
+                "ok": result.ok,
+                "objects": result.objects,
+                "files": result.files,
+                "models": result.models,
+                "unfinished": result.unfinished,
+                "failures": public_failures(result.failures),
+            }
+        )
+    else:
+        models_too = f", {result.models} models" if result.models else ""
+        show_line(f"{result.objects} objects, {result.files} files{models_too} match")
+        if result.unfinished:
+            show_line(f"{result.unfinished} unfinished objects: run compress again")
+    end(result.failures)
+
+
+def inspect(archive: ArchivePath, as_json: Json = False) -> None:
+    """List the objects of ARCHIVE; series are shown by the name that reports use."""
+    from medzip import archive as archives
+    from medzip.archive.records import to_json
+
+    failures: list[Failure] = []
+    records = archives.inspect(archive, failures.append)
+    if as_json:
+        show_json(
+            {
+                "archive": os.fspath(archive),
+                "objects": to_json(records),
+                "failures": public_failures(failures),
+            }
+        )
+    else:
+        show_objects(records)
+        raw, encoded = sum(r.raw_bytes for r in records), sum(r.encoded_bytes for r in records)
+        files = sum(r.files for r in records)
+        show_line(f"{files} files, {raw} -> {encoded} bytes{ratio(raw, encoded)}")
+    end(failures)
