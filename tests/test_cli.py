@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from archive_samples import SECRET, archive_here, same, write_series, write_tree
 from typer.testing import CliRunner
 
 from medzip.cli import app, main
+from medzip.testing.archives import archive_here, same
+from medzip.testing.series import SECRET, write_series, write_tree
 
 ROOT = Path(__file__).parents[1]
 runner = CliRunner()

@@ -8,9 +8,10 @@ from typing import Any
 
 import typer
 import yaml
-from doc_text import CODE, PACKAGES, ROOT, commands, module_name, modules, prose, spans
 
 from medzip.cli import app
+
+from .doc_text import CODE, PACKAGES, ROOT, commands, module_name, modules, prose, spans
 
 DOTTED = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+")
 FOLDERS = "|".join((*CODE, "docs", "infra"))

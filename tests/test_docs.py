@@ -9,7 +9,6 @@ import json
 import re
 
 import pytest
-from doc_text import PACKAGES, ROOT, documents, module_name, modules
 
 from medzip.archive import layout
 from medzip.archive.records import StagedVolume
@@ -18,6 +17,8 @@ from medzip.codec import FORMAT_VERSION, tables
 from medzip.codec.model import network_digest, read_network, shipped_models
 from medzip.dicom import discover
 from medzip.dicom.records import Stack
+
+from .doc_text import PACKAGES, ROOT, documents, module_name, modules
 
 
 def test_figures_of_the_readme_are_those_of_the_results() -> None:

@@ -6,7 +6,8 @@ import re
 import tomllib
 
 import yaml
-from doc_text import ROOT
+
+from .doc_text import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"

@@ -8,7 +8,6 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from archive_samples import archive_here, same, volume, write_slice
 from typer.testing import CliRunner
 
 from medzip import archive as steps
@@ -16,6 +15,8 @@ from medzip.archive import pool
 from medzip.archive.container import MANIFEST, slab_name, volume_metadata
 from medzip.archive.reader import ObjectReader
 from medzip.cli import app
+from medzip.testing.archives import archive_here, same
+from medzip.testing.series import volume, write_slice
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,10 +16,10 @@ import numpy as np
 import pydicom
 import pytest
 import zstandard
-from archive_samples import archive_here, same
 from pydicom.uid import ExplicitVRLittleEndian
 
 from medzip import archive as steps
+from medzip.testing.archives import archive_here, same
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "archive-1"
 CASES = {"fast": "fast", "default": "default", "fitted": "fast"}

@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from archive_samples import archive_here, objects, same, write_series
 
 from medzip import archive as steps
+from medzip.testing.archives import archive_here, objects, same
+from medzip.testing.series import write_series
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from medzip.cli import main; main()", "compress"]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom.data
 import pytest
-from archive_samples import SECRET, archive_here, objects, same, shared, write_series, write_tree
 
 from medzip import archive as steps
 from medzip.archive import Verdict
 from medzip.errors import ArchiveError
+from medzip.testing.archives import archive_here, objects, same
+from medzip.testing.series import SECRET, write_series, write_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SERIES = [
     "ct-ge-1.25mm-padded",
@@ -154,7 +159,7 @@ def test_files_that_pydicom_ships(tmp_path: Path) -> None:
     assert sum(record.voxels for record in summary.objects) > 100_000
 
 
-def test_fmri(tmp_path: Path) -> None:
+def test_fmri(tmp_path: Path, shared: Callable[[str], Path]) -> None:
     summary = round_trip(shared("series/mr-ge-fmri"), tmp_path)
     (record,) = summary.objects
     assert not record.kept_whole
@@ -163,13 +168,13 @@ def test_fmri(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SERIES)
-def test_real_series(name: str, tmp_path: Path) -> None:
+def test_real_series(name: str, tmp_path: Path, shared: Callable[[str], Path]) -> None:
     summary = round_trip(shared(f"series/{name}"), tmp_path)
     assert not summary.kept_whole
     assert summary.encoded_bytes < 0.8 * summary.raw_bytes
 
 
 @pytest.mark.slow
-def test_odd_files(tmp_path: Path) -> None:
+def test_odd_files(tmp_path: Path, shared: Callable[[str], Path]) -> None:
     summary = round_trip(shared("odd"), tmp_path)
     assert summary.files == 117

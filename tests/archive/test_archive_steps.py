@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from archive_samples import archive_here, archive_object, objects, write_series, write_tree
 
 from medzip import archive as steps
 from medzip.archive import Verdict, committing, compressing, layout
@@ -28,6 +27,8 @@ from medzip.errors import (
     SourceError,
     VerificationError,
 )
+from medzip.testing.archives import archive_here, archive_object, objects
+from medzip.testing.series import write_series, write_tree
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from archive_samples import archive_here, objects, write_slice, write_tree
-from archive_samples import volume as make_volume
 
 from medzip import archive as steps
 from medzip.errors import ArchiveError
+from medzip.testing.archives import archive_here, objects
+from medzip.testing.series import volume as make_volume
+from medzip.testing.series import write_slice, write_tree
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import zarr
-from archive_samples import archive_here, volume, write_series
 from zarr.storage import MemoryStore, ZipStore
 
 from medzip.codec import base_model
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
+from medzip.testing.archives import archive_here
+from medzip.testing.series import volume, write_series
 from medzip.zarr_codec import MedZipCodec
 
 if TYPE_CHECKING:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import FORMS, random_network
-from volumes import volumes
 
-from medzip.codec import packing
 from medzip.codec.fast.engine import Engine
 from medzip.codec.fast.layout import Layout, first_margins, skew, unskew, write_segment
 from medzip.codec.neighbourhood import disc
@@ -17,12 +14,9 @@ from medzip.codec.plain.features import INPUT_LIMIT, Scale, log2_fixed, neighbou
 from medzip.codec.schedule import wavefront
 from medzip.fitting.linear import Window, pad
 from medzip.fitting.sample import sample_window
-
-
-def packed(voxels: np.ndarray) -> tuple[np.ndarray, int]:
-    low, counts = packing.histogram(voxels)
-    chosen = packing.choose_packing(voxels.dtype.name, low, counts)
-    return packing.pack(voxels, chosen), chosen.count
+from medzip.testing.networks import FORMS, random_network
+from medzip.testing.packed import packed
+from medzip.testing.strategies import volumes
 
 
 def all_voxels(shape: tuple[int, ...]) -> np.ndarray:
@@ -33,7 +27,7 @@ def all_voxels(shape: tuple[int, ...]) -> np.ndarray:
 @settings(max_examples=40, deadline=None)
 def test_kernels_and_definition_agree(voxels: np.ndarray, form: str, seed: int) -> None:
     """Every input, prediction and unit, step by step, on awkward volumes and absurd filters."""
-    values, count = packed(voxels)
+    values, _, count = packed(voxels)
     network = random_network(form, seed)
     everything = np.ones(values.shape, dtype=bool)
     drawn = list(Engine(network, values.shape).inputs_of(values, 3 % count, everything))
@@ -90,7 +84,7 @@ def test_samples_are_what_the_engine_sees() -> None:
 @settings(max_examples=30)
 def test_padding_agrees_with_the_rule(voxels: np.ndarray) -> None:
     """The margins of `pad` are what `neighbours_at` says a voxel outside is."""
-    values, count = packed(voxels)
+    values, _, count = packed(voxels)
     neighbourhood = disc((20, 9, 4))
     reach = neighbourhood.reach
     padded = pad(values, 1 % count, reach)
@@ -106,7 +100,7 @@ def test_padding_agrees_with_the_rule(voxels: np.ndarray) -> None:
 @settings(max_examples=30)
 def test_skew_round_trip_and_margins(voxels: np.ndarray) -> None:
     """A store filled segment by segment, as a decoder does, equals the one laid out at once."""
-    values, count = packed(voxels)
+    values, _, count = packed(voxels)
     neighbourhood = disc((20, 9, 4))
     layout = Layout.of(values.shape, neighbourhood, wavefront(neighbourhood))
     whole = layout.empty(1)

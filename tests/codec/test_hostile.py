@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import random_network
 
 from medzip.canonical import canonical_json
 from medzip.codec import Model, base_model, decode_slab, encode_slab
 from medzip.codec.compiled import source_digest
 from medzip.codec.model import MAGIC
 from medzip.errors import CorruptStreamError, MedZipError, ModelError
+from medzip.testing.networks import random_network
 
 MODEL = Model(random_network("small"), None)
 VOXELS = np.random.default_rng(0).integers(-40, 40, (3, 12, 10)).astype(np.int16)

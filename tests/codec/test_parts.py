@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import random_network
-from volumes import volumes
 
 from medzip.codec import tables
 from medzip.codec.fast.products import Product, int8_is_exact
@@ -19,6 +17,8 @@ from medzip.codec.integers import decode_integers, encode_integers
 from medzip.codec.packing import Packing, choose_packing, histogram, pack, unpack
 from medzip.codec.plain.mixture import cumulative, mixture_of
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
+from medzip.testing.networks import random_network
+from medzip.testing.strategies import volumes
 
 if TYPE_CHECKING:
     from medzip.codec.plain.network import Network

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import random_network
-from volumes import volumes
 
 import medzip
 from medzip.codec import (
@@ -24,16 +22,10 @@ from medzip.codec import (
 )
 from medzip.codec.model import shipped_models
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
+from medzip.testing.networks import random_network
+from medzip.testing.strategies import volumes
 
 WHOLE = Model(random_network("small"), None)
-
-
-@given(volumes())
-@settings(max_examples=60)
-def test_slab_round_trip(voxels: np.ndarray) -> None:
-    back = decode_slab(encode_slab(voxels, WHOLE), WHOLE)
-    assert back.dtype == voxels.dtype
-    assert np.array_equal(back, voxels)
 
 
 @given(volumes(), st.sampled_from(sorted(PROFILES)))

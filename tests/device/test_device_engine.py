@@ -9,33 +9,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from networks import FORMS, random_network
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from volumes import volumes
 
-from medzip.codec import packing
 from medzip.codec.fast.engine import Engine
 from medzip.device import DeviceEngine
 from medzip.device import products as device_products
 from medzip.device.group import device_bytes
 from medzip.device.stepping import Line
 from medzip.device.words import encode_lanes
-from medzip.errors import CorruptStreamError, ModelError
+from medzip.errors import ModelError
+from medzip.testing.networks import FORMS, random_network
+from medzip.testing.packed import packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Batch = tuple[list[np.ndarray], list[int], list[int]]
-
-
-def packed(voxels: np.ndarray) -> tuple[np.ndarray, int, int]:
-    low, counts = packing.histogram(voxels)
-    chosen = packing.choose_packing(voxels.dtype.name, low, counts)
-    values = packing.pack(voxels, chosen)
-    return values, int(values[0, 0, 0]), chosen.count
 
 
 def batch_of(voxels: np.ndarray, slabs: int) -> Batch:
@@ -60,14 +50,6 @@ def agree(network: object, batch: Batch, **options: object) -> None:
     assert engine.encode(values, origins, counts) == words
     for back, expected in zip(engine.decode(words, origins, counts), values, strict=True):
         assert np.array_equal(back, expected)
-
-
-@given(
-    volumes((4, 9, 9)), st.sampled_from(sorted(FORMS)), st.integers(0, 3), st.sampled_from([1, 3])
-)
-@settings(max_examples=25)
-def test_device_and_cpu_engine_agree(voxels: np.ndarray, form: str, seed: int, slabs: int) -> None:
-    agree(random_network(form, seed), batch_of(voxels, slabs), device="cpu")
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
@@ -183,19 +165,6 @@ def test_steps_can_be_captured(monkeypatch: pytest.MonkeyPatch, form: str) -> No
 def test_words_do_not_depend_on_fusing() -> None:
     batch = batch_of(textured((3, 12, 14)), 2)
     agree(random_network("deep", 1), batch, device="cpu", fused=True)
-
-
-def test_damaged_words_are_refused() -> None:
-    network, shape = random_network("small"), (3, 12, 12)
-    values, origins, counts = batch_of(textured(shape), 2)
-    engine = DeviceEngine(network, shape, 2, device="cpu")
-    words = engine.encode(values, origins, counts)
-    with pytest.raises(CorruptStreamError):
-        engine.decode([words[0][:-16], words[1]], origins, counts)
-    with pytest.raises(CorruptStreamError):
-        engine.decode([words[0], words[1] + bytes(16)], origins, counts)
-    back = engine.decode(words, origins, counts)  # and nothing of that stays
-    assert all(map(np.array_equal, back, values))
 
 
 def test_what_an_engine_does_not_take() -> None:

@@ -10,9 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import random_network
 from typer.testing import CliRunner
-from volumes import volumes
 
 import medzip
 from medzip.cli.bench import bench
@@ -22,6 +20,8 @@ from medzip.device import DeviceCodec, decode_slabs, encode_slabs
 from medzip.device import check as device_check
 from medzip.device.slabs import MOST_TOGETHER, slabs_together
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
+from medzip.testing.networks import random_network
+from medzip.testing.strategies import volumes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,6 @@ import psutil
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.sorting import ArtifactSort
-from test_flow_resume import kill
 
 from flows.cluster import ClusterSpec
 from flows.running import on_gpu
@@ -29,6 +28,8 @@ from medzip.papers.codec.model import read_sequence_model
 from medzip.training.curves import read_curves
 from medzip.training.run import CURVES
 from medzip.training.store import SampleStore
+
+from .test_flow_resume import kill
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -253,7 +254,7 @@ def test_killed_flow_goes_on_and_killed_worker_is_replaced(
 def test_deployments_sample_and_train_on_a_server(
     scans: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    from test_flow_server import Site
+    from .test_flow_server import Site
 
     site = Site(tmp_path, environment)
     try:

@@ -15,14 +15,6 @@ from typing import Any
 
 import pytest
 import zarr
-from archive_samples import archive_here, objects, same, write_series
-from model_samples import (
-    changed_network,
-    odd_volume,
-    tuned_network,
-    write_model,
-    write_odd_series,
-)
 from zarr.storage import ZipStore
 
 from medzip import archive as steps
@@ -35,6 +27,15 @@ from medzip.codec.folders import VARIABLE, model_folders
 from medzip.codec.model import Model, known_network
 from medzip.errors import ArchiveError, ModelError, VerificationError
 from medzip.models import Registry
+from medzip.testing.archives import archive_here, objects, same
+from medzip.testing.models import (
+    changed_network,
+    odd_volume,
+    tuned_network,
+    write_model,
+    write_odd_series,
+)
+from medzip.testing.series import write_series
 
 ROOT = Path(__file__).parents[2]
 SERIES = 3

@@ -6,12 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from archive_samples import same, write_series
-from model_samples import changed_network, write_model
 from typer.testing import CliRunner
 
 from medzip.cli import app
 from medzip.errors import ModelError
+from medzip.testing.archives import same
+from medzip.testing.models import changed_network, write_model
+from medzip.testing.series import write_series
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from model_samples import changed_network, odd_volume, write_model
 
 import medzip
 from medzip.codec.folders import VARIABLE, model_folders
@@ -31,6 +30,7 @@ from medzip.models import Registry, check_directory, offered_models, write_golde
 from medzip.models.golden import golden_volume
 from medzip.papers.codec.mlp import IntegerMLP
 from medzip.papers.codec.model import SequenceModel, write_sequence_model
+from medzip.testing.models import changed_network, odd_volume, write_model
 
 ROOT = Path(__file__).parents[2]
 

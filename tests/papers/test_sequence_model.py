@@ -16,7 +16,6 @@ import torch
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sequences import KINDS, random_model, random_predictor
 
 import medzip
 from medzip.canonical import canonical_json
@@ -29,6 +28,7 @@ from medzip.papers.codec import SequenceModel, read_sequence_model, write_sequen
 from medzip.papers.codec.backends import default_table
 from medzip.papers.codec.plain import decode_plain
 from medzip.papers.codec.weights import decode_weights, encode_weights
+from medzip.testing.sequences import KINDS, random_model, random_predictor
 from medzip.zarr_codec import MedZipCodec
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sequences import KINDS, random_predictor
 
 from medzip.errors import ModelError
 from medzip.papers.codec import SHAPES, IntegerLSTM, IntegerMLP
@@ -18,6 +17,7 @@ from medzip.papers.codec.gates import ACTIVATION_LIMIT, WEIGHT_LIMIT, gate_table
 from medzip.papers.codec.gather import normalised, predicted, sequences_at
 from medzip.papers.codec.kernels import fill
 from medzip.papers.codec.passes import pass_of
+from medzip.testing.sequences import KINDS, random_predictor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from sequences import KINDS, random_model
 
 import medzip
 from medzip.papers.codec import SHAPES
+from medzip.testing.sequences import KINDS, random_model
 
 SHARED = Path(os.environ.get("MEDZIP_SHARED", Path(__file__).parents[3] / "shared"))
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from samplers import cohort, make_store
 
 from medzip import decode, encode
 from medzip.errors import ModelError, SourceError
@@ -16,6 +15,7 @@ from medzip.papers.codec.model import read_sequence_model
 from medzip.papers.codec.shapes import shape_named
 from medzip.papers.training.configurations import configuration
 from medzip.papers.training.run import sequences_of, train_sequence_on_store
+from medzip.testing.cohorts import cohort, make_store
 from medzip.training.curves import read_curves
 from medzip.training.drawing import Plan
 from medzip.training.forms import form_named

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from samplers import make_store
 
 from medzip.codec.model import read_network
 from medzip.errors import ModelError, SourceError
 from medzip.fitting.optimise import Recipe
 from medzip.models import Registry, check_directory
+from medzip.testing.cohorts import make_store
 from medzip.training.curves import Curves, Point, read_curves
 from medzip.training.run import CHECKPOINT, CURVES, TrainingRun, train_on_store
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samplers import FORM, cohort, make_store
 
 from medzip.codec.fast.engine import Engine
 from medzip.errors import SourceError
 from medzip.fitting.linear import Window
 from medzip.papers.training.neighbours import NeighboursForm
+from medzip.testing.cohorts import FORM, cohort, make_store
 from medzip.training.drawing import WINDOW_SLICES, Plan, draw_series
 from medzip.training.forms import form_from, form_named, in_coding_order
 from medzip.training.store import HELD_OUT, SampleStore

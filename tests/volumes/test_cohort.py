@@ -18,7 +18,7 @@ from medzip.volumes.tags import spacing_of, tags_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-from samplers import FORM
+from medzip.testing.cohorts import FORM
 
 SHAPE = (10, 48, 48)
 CT, MR = ct_volume(SHAPE, seed=5), mr_volume(SHAPE, seed=6)

@@ -10,11 +10,14 @@ import numpy as np
 
 from medzip.codec.model import Model, base_model, network_digest, write_network
 from medzip.models import write_golden
+from medzip.testing.series import write_slice
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from medzip.codec.plain.network import Network
+
+__all__ = ["changed_network", "odd_volume", "tuned_network", "write_model", "write_odd_series"]
 
 
 def changed_network(by: int = 1) -> Network:
@@ -58,13 +61,12 @@ def odd_volume(seed: int, shape: tuple[int, int, int] = (8, 49, 50)) -> np.ndarr
     generator = np.random.default_rng(seed)
     z, y, x = np.indices(shape)
     steps = generator.choice([-40, 0, 40], shape) + generator.normal(0, 0.6, shape)
-    return (900 + 20 * np.sin(x / 9) * np.cos(y / 8 + z / 9) + steps).astype(np.int16)
+    values = 900 + 20 * np.sin(x / 9) * np.cos(y / 8 + z / 9) + steps
+    return np.asarray(values, dtype=np.int16)
 
 
 def write_odd_series(folder: Path, seed: int) -> None:
     """Write a series of such voxels as DICOM files."""
-    from archive_samples import write_slice
-
     for z, pixels in enumerate(odd_volume(seed)):
         write_slice(
             folder / f"{z:02d}.dcm",

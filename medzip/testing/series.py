@@ -1,34 +1,50 @@
-"""Sources to archive, and an archive made step by step in this process."""
+"""Sources to archive: DICOM files of a series, and a tree of everything that a folder may hold."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
-import pytest
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
-
-from medzip import archive as steps
-from medzip.archive import SeriesRecord, Summary
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["SECRET", "Series", "volume", "write_series", "write_slice", "write_tree"]
 
 SECRET = "Secret^Patient"
-SHARED = Path(os.environ.get("MEDZIP_SHARED", Path(__file__).parents[3] / "shared"))
+"""The patient of every file; no name, message or report may hold it."""
 
 
-def shared(name: str) -> Path:
-    """Folder of real data; the test is skipped where it is not there."""
-    path = SHARED / "data" / name
-    if not path.exists():
-        pytest.skip(f"needs {name} of the shared data (set MEDZIP_SHARED)")
-    return path
+@dataclass(frozen=True)
+class Series:
+    """Slices of a volume as files.
+
+    Attributes
+    ----------
+    voxels
+        (z, y, x); z is where a slice is, whatever its file is called.
+    names
+        A number for the name of each slice's file.
+    spacing
+        Of the slices, mm.
+    """
+
+    voxels: np.ndarray
+    names: tuple[int, ...]
+    spacing: float = 1.0
+
+    def write(self, folder: Path, uid: str = "1.2.3") -> list[Path]:
+        """Write the files; returns their paths in the order of the slices."""
+        paths = [folder / f"{name:04d}.dcm" for name in self.names]
+        for z, (path, pixels) in enumerate(zip(paths, self.voxels, strict=True)):
+            position = (0, 0, self.spacing * z)
+            write_slice(path, pixels, series=uid, position=position, instance=z + 1)
+        return paths
 
 
 def write_slice(
@@ -43,7 +59,7 @@ def write_slice(
     """Write a DICOM file of one frame, or of several if ``pixels`` has three dimensions."""
     meta = pydicom.dataset.FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.2")
     meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[str(path)])
     data = pydicom.Dataset()
     data.file_meta = meta
@@ -72,9 +88,8 @@ def volume(shape: tuple[int, int, int] = (6, 24, 20), seed: int = 0) -> np.ndarr
     """Smooth voxels with noise, as int16."""
     rng = np.random.default_rng(seed)
     z, y, x = np.indices(shape)
-    return (200 * np.sin(x / 7) + 90 * np.cos(y / 5 + z) + rng.normal(0, 12, shape)).astype(
-        np.int16
-    )
+    values = 200 * np.sin(x / 7) + 90 * np.cos(y / 5 + z) + rng.normal(0, 12, shape)
+    return np.asarray(values, dtype=np.int16)
 
 
 def write_series(folder: Path, series: str = "1.2.3", seed: int = 0, slices: int = 6) -> None:
@@ -105,44 +120,3 @@ def write_tree(folder: Path) -> None:
     (folder / "dangling").symlink_to("/nowhere/at/all")
     os.chmod(folder / "notes" / "copy.txt", 0o640)
     os.utime(folder / "one.dcm", ns=(1_234_567_890_123_456_789, 1_234_567_890_123_456_789))
-
-
-def same(source: Path, dest: Path) -> None:
-    """Compare two folders with ``diff -r``."""
-    command = ["diff", "-r", "--no-dereference", str(source), str(dest)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    assert done.returncode == 0, done.stdout[:2000] + done.stderr[:2000]
-
-
-def archive_object(plan: steps.ObjectPlan, archive: Path, profile: str = "fast") -> SeriesRecord:
-    """Bring one plan through all steps, here."""
-    there = steps.already_proven(plan, archive, profile)
-    if there is not None:
-        return there
-    staged = steps.stage(plan, archive, profile)
-    steps.fit(staged)
-    for volume_index, slab in staged.slab_indices:
-        steps.encode(staged, volume_index, slab)
-    # Another process proves in earnest (test_archive_steps); here that would only take time.
-    proof = steps.prove(replace(steps.seal(staged), pid=-1))
-    record = steps.commit(proof).record
-    assert record is not None
-    return record
-
-
-def archive_here(sources: Sequence[Path], archive: Path, profile: str = "fast") -> Summary:
-    """Compress without worker processes."""
-    inventory = steps.scan(sources)
-    with steps.archive_lock(archive):
-        records = [archive_object(plan, archive, profile) for plan in inventory.plans]
-        steps.publish(archive, records)
-    return Summary(str(archive), profile, tuple(records), inventory.failures, 0.0)
-
-
-def objects(archive: Path) -> dict[str, bytes]:
-    """Every file of an archive."""
-    return {
-        str(path.relative_to(archive)): path.read_bytes()
-        for path in sorted(archive.rglob("*"))
-        if path.is_file()
-    }

@@ -16,6 +16,8 @@ from medzip.papers.codec import (
 from medzip.papers.codec.backends import default_table
 from medzip.papers.codec.gates import SIDE_LIMIT, WEIGHT_LIMIT
 
+__all__ = ["KINDS", "Weights", "random_model", "random_predictor"]
+
 KINDS = ("lstm", "mlp", "attention")
 MOST_BIAS = (1 << 31) - 1
 
@@ -28,27 +30,33 @@ class Weights:
         self._extreme = extreme
 
     def of(self, limit: int, most: int, *shape: int) -> np.ndarray:
+        """Up to a usual size, or at the limit."""
         if self._extreme:
             return np.where(self._generator.random(shape) < 0.5, -most, most).astype(np.int32)
         return self._generator.integers(-limit, limit + 1, shape).astype(np.int32)
 
     def weights(self, *shape: int) -> np.ndarray:
+        """Weights of a layer."""
         return self.of(3000, WEIGHT_LIMIT, *shape).astype(np.int16)
 
     def shifts(self, low: int, high: int, n: int) -> np.ndarray:
+        """Shifts of `n` units."""
         low, high = (1, 41) if self._extreme else (low, high)
         return self._generator.integers(low, high, n).astype(np.int32)
 
     def head(self, units: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights, bias and shift of the one output."""
         return self.of(4000, SIDE_LIMIT, units), self.biases(1), self.shifts(6, 9, 1)
 
     def biases(self, n: int) -> np.ndarray:
+        """Biases of `n` units."""
         return self.of(4000, MOST_BIAS, n)
 
 
 def random_predictor(
     kind: str, length: int, seed: int = 0, extreme: bool = False
 ) -> IntegerLSTM | IntegerMLP | IntegerAttention:
+    """A predictor of one of `KINDS` that reads so many voxels."""
     make = Weights(seed, extreme)
     if kind == "lstm":
         units = 16
@@ -60,9 +68,11 @@ def random_predictor(
     if kind == "mlp":
         hidden = (24, 16)
         weights = tuple(make.weights(out, into) for into, out in pairwise((length, *hidden)))
-        biases = tuple(make.biases(n) for n in hidden)
-        shifts = tuple(make.shifts(12, 16, n) for n in hidden)
-        return IntegerMLP(weights, biases, shifts, *make.head(hidden[-1]))
+        layers = (
+            tuple(make.biases(n) for n in hidden),
+            tuple(make.shifts(12, 16, n) for n in hidden),
+        )
+        return IntegerMLP(weights, *layers, *make.head(hidden[-1]))
     width, heads, units = 8, 2, 16
     rows = heads * width
     return IntegerAttention(
@@ -83,6 +93,7 @@ def random_predictor(
 def random_model(
     kind: str, shape: str, backend: str, seed: int = 0, extreme: bool = False
 ) -> SequenceModel:
+    """A predictor with a shape and a back-end, both by name."""
     table = None
     if backend == "conditional":
         generator = np.random.default_rng(seed)

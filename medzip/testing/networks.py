@@ -8,6 +8,8 @@ import torch
 from medzip.codec.plain.network import Architecture, Network
 from medzip.fitting.qat import MixtureNet
 
+__all__ = ["FORMS", "random_network", "random_straight"]
+
 FORMS = {
     "deep": Architecture((20, 9, 4), 40, 24, 32, (64, 32), (4, 4)),
     "small": Architecture((10, 5, 1), 20, 13, 15, (32, 16), (4, 5)),
@@ -16,9 +18,11 @@ FORMS = {
 
 
 def random_network(name: str, seed: int = 0) -> Network:
-    torch.manual_seed(seed)
+    """A network of one of `FORMS`; odd seeds have large straight predictions."""
     form = FORMS[name]
-    net = MixtureNet(form)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        net = MixtureNet(form)
     generator = np.random.default_rng(seed)
     net.straight = random_straight(form, generator, 800 if seed % 2 else 80)
     return net.integers()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from medzip.training.forms import Form
 
+__all__ = ["FORM", "cohort", "make_store"]
+
 FORM = InputsForm("tiny", Architecture((10, 2), 16, 12, 8, (16, 16), (4, 5)))
 SCANNERS = ("A", "A", "B")
 
@@ -33,6 +35,7 @@ def cohort(shape: tuple[int, int, int] = (12, 48, 48)) -> dict[SeriesAbout, np.n
 
 
 def make_store(folder: Path, voxels: int = 4000, seed: int = 0, form: Form = FORM) -> SampleStore:
+    """A complete store of `cohort()`."""
     series = cohort()
     store = SampleStore.plan(folder, form, series, voxels, seed)
     for about, volume in series.items():
