@@ -12,11 +12,13 @@ import pytest
 
 from medzip.archive import layout
 from medzip.archive.records import StagedVolume
+from medzip.bench.peers import PEERS
 from medzip.bench.tables import is_current
 from medzip.codec import FORMAT_VERSION, tables
 from medzip.codec.model import network_digest, read_network, shipped_models
 from medzip.dicom import discover
 from medzip.dicom.records import Stack
+from medzip.dicom.volume import CODINGS
 
 from .doc_text import PACKAGES, ROOT, documents, module_name, modules
 
@@ -67,6 +69,21 @@ def test_words_for_geometries_are_told_everywhere(where: str) -> None:
     assert "gaps" in words
     for word in words:
         assert f'"{word}"' in text, word
+
+
+def lines_of_tables(page: str) -> str:
+    """First cells of all tables."""
+    return "\n".join(re.findall(r"^\| ([^|]*) \|", (ROOT / page).read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_every_codec_has_its_line(name: str) -> None:
+    assert f"`{name}`" in lines_of_tables("benchmarks/README.md")
+
+
+@pytest.mark.parametrize("name", CODINGS)
+def test_every_coding_has_its_line(name: str) -> None:
+    assert f"`{name}`" in lines_of_tables("docs/archive.md")
 
 
 WORDS = """

@@ -1,8 +1,8 @@
 """Every codec behind one interface.
 
 >>> from medzip.bench.peers import PEERS
->>> sorted(PEERS)[:3]
-['bitshuffle-zstd', 'hevc', 'htj2k']
+>>> PEERS["jpeg-xl-7"].label
+'JPEG XL e7'
 """
 
 from __future__ import annotations
