@@ -47,6 +47,7 @@ from medzip.canonical import digest_of
 from medzip.codec.model import shipped_models
 from medzip.errors import MedZipError
 from medzip.report import GainRecord
+from medzip.training.network import NetworkRun
 from tasks.policy import StepFailedError
 from tasks.recompressing import describe_objects, find_objects
 
@@ -149,11 +150,9 @@ def recompress_cohort(
             train_on_samples(
                 store,
                 f"{registry}-trained",
-                steps=training_steps,
-                batch=batch,
-                rate=rate,
-                seed=seed,
-                start=form if form in shipped_models() else None,
+                NetworkRun(
+                    training_steps, batch, rate, seed, form if form in shipped_models() else None
+                ),
                 publish=registry,
                 **where,
             )

@@ -21,9 +21,9 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from flows.cluster import ClusterError, ClusterSpec
-from flows.learning import samples_table
 from flows.printing import told_on_stderr
 from flows.running import workers_of
+from flows.training_artifacts import samples_table
 from medzip.archive import Failure, failure_of
 from medzip.errors import MedZipError
 from medzip.training.forms import form_named

@@ -13,46 +13,31 @@ import argparse
 import logging
 import sys
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 
 from flows.cluster import ClusterError, ClusterSpec
-from flows.learning import training_artifacts
 from flows.printing import told_on_stderr
 from flows.running import on_gpu, workers_of
+from flows.training_artifacts import training_artifacts
 from medzip.archive import failure_of
-from medzip.canonical import digest_of
 from medzip.errors import MedZipError
-from medzip.fitting.optimise import Recipe
-from medzip.papers.training.configurations import SequenceRun
-from medzip.papers.training.configurations import configuration as configured
-from medzip.training.run import TrainingRun
-from medzip.training.store import SampleStore
+from medzip.papers.training.run import PredictorRun
+from medzip.training.network import NetworkRun
+from medzip.training.run import work_folder
 from tasks.policy import StepFailedError
 from tasks.training import publish_model, train_model, write_training_page
 
 __all__ = ["main", "train_on_samples"]
 
 
-@flow(name="medzip-train", flow_run_name="train-{steps}", persist_result=False)
+@flow(name="medzip-train", persist_result=False)
 def train_on_samples(
     store: str,
     models: str,
-    steps: int = 10_000,
-    batch: int = 4096,
-    rate: float = 4e-3,
-    seed: int = 0,
-    start: str | None = None,
-    configuration: str | None = None,
-    epochs: int | None = None,
-    backend: str = "conditional",
-    leave_out: list[str] | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    checkpoint_every: int = 500,
+    run: NetworkRun | PredictorRun | None = None,
     work: str | None = None,
     publish: str | None = None,
     report: str | None = None,
@@ -68,27 +53,12 @@ def train_on_samples(
         A complete sample store (flows/sample.py).
     models : str
         Folder that gets the model directory, named by its digest.
-    steps, batch, rate, seed
-        Of the training.
-    start : str, optional
-        Go on from this model: name of a shipped one, or a model directory.
-    configuration : str, optional
-        Train this predictor of the papers instead ("sampling-strategies", "lstm-32", ...), of the
-        shape of the store; steps, batch, rate and what follows from them are the configuration's.
-    epochs : int, optional
-        Of such a predictor, fewer than the configuration has.
-    backend : str
-        Of such a predictor: "conditional", or "order0" as published.
-    leave_out : list of str, optional
-        Names of series that judge the model and are not learned from.
-    device : str
-        "cpu", "cuda", or "auto".
-    precision : str
-        "float32", "tf32", or "auto".
-    checkpoint_every : int
-        Steps between two checkpoints.
+    run : NetworkRun or PredictorRun, optional
+        What to train, and how: a network ({"steps": 4000, "start": "default"}), or a predictor of
+        the papers ({"configuration": "sampling-strategies"}); a network from random weights if not
+        given.
     work : str, optional
-        Folder of checkpoint and curves; one in the store, named by these parameters, if not given.
+        Folder of checkpoint and curves; one in the store, named by the run, if not given.
     publish : str, optional
         Registry (of an archive: ARCHIVE/models) to publish the model in.
     report : str, optional
@@ -99,7 +69,7 @@ def train_on_samples(
     Returns
     -------
     dict
-        folder, digest, bits (mean of the series, held-out voxels outside flat contexts), resumed.
+        folder, digest, bits (mean of the series), resumed.
 
     Raises
     ------
@@ -108,26 +78,9 @@ def train_on_samples(
     ClusterError
         If the cluster makes no sense or has no workers.
     """
-    run: TrainingRun | SequenceRun
-    options: dict[str, Any] = {}
-    if configuration is None:
-        run = TrainingRun(
-            Recipe(steps, batch, rate=rate, seed=seed),
-            start=start,
-            device=device,
-            precision=precision,
-            checkpoint_every=checkpoint_every,
-            evaluate_every=max(1, min(1000, steps // 10)),
-            leave_out=tuple(leave_out or ()),
-        )
-    else:
-        shape = SampleStore.open(store).form.name
-        run = configured(configuration).with_(shape=shape, seed=seed)
-        run = run if epochs is None else run.with_(epochs=epochs)
-        options = {"backend": backend, "device": device, "checkpoint_every": checkpoint_every}
+    run = run or NetworkRun()
     samples, target = Path(store).absolute(), Path(models).absolute()
-    name = digest_of([asdict(run) | {"checkpoint_every": 0}, backend])[:12]
-    folder = Path(work).absolute() if work else samples / "runs" / name
+    folder = Path(work).absolute() if work else work_folder(samples, run)
     spec = ClusterSpec.read(
         path=Path(cluster) if cluster else None, scheduler=scheduler, workers=workers
     )
@@ -135,12 +88,11 @@ def train_on_samples(
     with told_on_stderr(), ExitStack() as held:
         runner, _ = held.enter_context(workers_of(spec))
         parameters = {
-            "label": name,
+            "label": folder.name,
             "store": str(samples),
             "models": str(target),
             "work": str(folder),
             "run": run,
-            **({"options": options} if options else {}),
         }
         with on_gpu(runner):
             future = runner.submit(train_model, parameters)
@@ -155,7 +107,7 @@ def train_on_samples(
     return {
         "folder": str(trained.folder),
         "digest": trained.digest,
-        "bits": sum(trained.bits.values()) / len(trained.bits),
+        "bits": trained.mean_bits,
         "resumed": trained.resumed,
     }
 
@@ -186,9 +138,19 @@ def main(argv: list[str] | None = None) -> int:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--cluster", metavar="YAML", help="description of a Dask cluster")
     where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler that runs already")
-    arguments = vars(parser.parse_args(argv))
+    arguments = parser.parse_args(argv)
     try:
-        done = train_on_samples(**arguments)
+        done = train_on_samples(
+            arguments.store,
+            arguments.models,
+            _run(arguments),
+            arguments.work,
+            arguments.publish,
+            arguments.report,
+            arguments.workers,
+            arguments.cluster,
+            arguments.scheduler,
+        )
     except StepFailedError:  # the flow has said why
         return 1
     except ClusterError as error:
@@ -196,8 +158,32 @@ def main(argv: list[str] | None = None) -> int:
     except (MedZipError, OSError) as error:
         print(f"error: {failure_of(None, 'start', error).message}", file=sys.stderr)
         return 1
-    print(f"{done['bits']:.4f} bits a voxel outside flat contexts: {done['folder']}")
+    print(f"{done['bits']:.4f} bits a voxel held out: {done['folder']}")
     return 0
+
+
+def _run(arguments: argparse.Namespace) -> NetworkRun | PredictorRun:
+    """What the options ask for."""
+    if arguments.configuration is not None:
+        return PredictorRun(
+            arguments.configuration,
+            arguments.epochs,
+            arguments.seed,
+            arguments.backend,
+            arguments.device,
+            arguments.checkpoint_every,
+        )
+    return NetworkRun(
+        arguments.steps,
+        arguments.batch,
+        arguments.rate,
+        arguments.seed,
+        arguments.start,
+        tuple(arguments.leave_out or ()),
+        arguments.device,
+        arguments.precision,
+        arguments.checkpoint_every,
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from medzip.papers.benchmarks.plan import Job
     from medzip.papers.benchmarks.records import JobResult, Row
     from medzip.papers.benchmarks.sizes import BenchmarkSize
-    from medzip.papers.training.learn import Point
+    from medzip.training.curves import Point
 
 __all__ = ["measure_model", "measure_others"]
 
@@ -56,8 +56,8 @@ def measure_model(
     log = get_run_logger()
 
     def tell(point: Point) -> None:
-        bits = sum(point.bits.values()) / max(1, len(point.bits))
-        log.info("%s: epoch %d, loss %.4f, held out %.3f", label, point.epoch, point.loss, bits)
+        held = "" if point.mean_bits is None else f", held out {point.mean_bits:.3f}"
+        log.info("%s: step %d of %d, loss %.4f%s", label, point.step, point.steps, point.loss, held)
 
     try:
         return run_job(job, _cohort(cohort, unseen, size), size, Path(folder), device, tell)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 
 from medzip.models import Registry
-from medzip.papers.training.configurations import SequenceRun
-from medzip.papers.training.run import train_sequence_on_store
 from medzip.report import render_sampling, render_training
-from medzip.training.run import train_on_store
+from medzip.training.run import train
 from tasks.policy import IO_RETRIES, TAGS, StepFailedError
 
 if TYPE_CHECKING:
     from medzip.training.curves import Point
-    from medzip.training.run import TrainedModel, TrainingRun
+    from medzip.training.run import Run, TrainedModel
 
 __all__ = ["publish_model", "train_model", "write_sampling_page", "write_training_page"]
 
@@ -35,27 +33,14 @@ SECONDS_BETWEEN_UPDATES = 2.0
     persist_result=False,
     **IO_RETRIES,
 )
-def train_model(
-    label: str,
-    store: str,
-    models: str,
-    work: str,
-    run: TrainingRun | SequenceRun,
-    options: dict[str, Any] | None = None,
-) -> TrainedModel:
+def train_model(label: str, store: str, models: str, work: str, run: Run) -> TrainedModel:
     """Train on a store; a worker that died is followed by one that goes on from the checkpoint.
 
-    Never cached: a run that is done finds its last checkpoint, and takes seconds. `options` are
-    those of `train_sequence_on_store`, for a predictor of the papers.
+    Never cached: a run that is done finds its last checkpoint, and takes seconds.
     """
     show = _Shown()
     try:
-        if isinstance(run, SequenceRun):
-            trained = train_sequence_on_store(
-                store, models, work, run, progress=show.point, **(options or {})
-            )
-        else:
-            trained = train_on_store(store, models, work, run, progress=show.point)
+        trained = train(store, models, work, run, show.point)
     except Exception as error:
         raise StepFailedError.of("model", "train", error) from None
     show.done()

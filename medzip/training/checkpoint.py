@@ -1,7 +1,7 @@
-"""One file that holds everything a run needs to go on: tensors and counters, no code.
+"""One file that holds everything a training needs to go on: tensors and numbers, no code.
 
-safetensors with a single metadata entry of canonical JSON. It is replaced atomically, so there is
-always the last whole one.
+safetensors with a single metadata entry of canonical JSON: several entries would be written in no
+certain order. It is replaced atomically, so there is always the last whole one.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,35 +26,73 @@ if TYPE_CHECKING:
 
     import torch
 
-__all__ = ["only_run", "read_checkpoint", "write_checkpoint"]
+__all__ = ["Checkpoint", "only_run", "read_checkpoint", "write_checkpoint"]
 
 _KEY = "medzip"
 
 
-def write_checkpoint(path: Path, tensors: dict[str, torch.Tensor], about: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything a training needs to go on.
+
+    Attributes
+    ----------
+    identity
+        Digest of all that decides the model: what it is the state of.
+    step, seconds
+        Taken so far.
+    tensors
+        Weights, the optimiser's moments and what else the learner keeps; on the CPU.
+    notes
+        Its plain numbers.
+    """
+
+    identity: str
+    step: int
+    seconds: float
+    tensors: dict[str, torch.Tensor]
+    notes: dict[str, Any]
+
+
+def write_checkpoint(path: Path, state: Checkpoint) -> None:
     """Replace the checkpoint; `read_checkpoint` is the inverse."""
+    about = {
+        "identity": state.identity,
+        "step": state.step,
+        "seconds": state.seconds,
+        "notes": state.notes,
+    }
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in state.tensors.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, save(tensors, {_KEY: canonical_json(about).decode()}))
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-    """Tensors and counters of a checkpoint; None if there is no file.
+def read_checkpoint(path: Path, identity: str) -> Checkpoint | None:
+    """A checkpoint; None if there is no file.
 
     Raises
     ------
     ModelError
-        It is damaged.
+        It is damaged, or of other settings or samples.
     """
     if not path.exists():
         return None
     try:
         with safe_open(path, "pt") as file:
             about = json.loads(file.metadata()[_KEY])
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        found = Checkpoint(tensors=tensors, **about)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"{path}: expected a checkpoint, got {type(error).__name__}: {error}; remove it and "
-            "train again"
+            f"{path}: expected a checkpoint, got {type(error).__name__}: {error}; remove it to "
+            "train anew"
         ) from error
+    if found.identity != identity:
+        raise ModelError(
+            f"{path}: expected a checkpoint of the same samples and settings, got one of other "
+            "settings; name another folder, or remove it"
+        )
+    return found
 
 
 @contextmanager

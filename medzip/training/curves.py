@@ -25,13 +25,14 @@ class Point:
     step, steps
         Steps taken, and of how many.
     loss
-        Mean bits a voxel of the batches since the last point.
+        Mean of the batches since the last point: bits a voxel, or what a predictor of the papers
+        minimises.
     rate
         Learning rate of the last step.
     seconds
         Of training, those of killed runs included.
     bits
-        Bits a voxel outside flat contexts, on held-out voxels of each series, where the run looked.
+        Bits a voxel, on held-out voxels of each series, where the run looked.
     """
 
     step: int
@@ -48,24 +49,30 @@ class Point:
 
 
 class Curves:
-    """The file of a run's points, open to add to.
+    """A run's points, kept in a file that is open to add to.
 
     Parameters
     ----------
     path
-        The file. Points after `step` are of steps that a kill undid; they are dropped.
+        The file; None: they are kept in memory alone. Points after `step` are of steps that a kill
+        undid; they are dropped.
     step
         Where the run goes on.
     """
 
-    def __init__(self, path: Path, step: int) -> None:
-        self.points = [point for point in read_curves(path) if point.step <= step]
-        write_atomic(path, b"".join(_line(point) for point in self.points))
+    def __init__(self, path: Path | None, step: int) -> None:
         self._path = path
+        self.points: list[Point] = []
+        if path is not None:
+            self.points = [point for point in read_curves(path) if point.step <= step]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, b"".join(_line(point) for point in self.points))
 
     def add(self, point: Point) -> None:
         """Append a point; what lies on the disk is whole lines, and perhaps one that is cut."""
         self.points.append(point)
+        if self._path is None:
+            return
         with open(self._path, "ab") as file:
             file.write(_line(point))
             file.flush()

@@ -52,8 +52,6 @@ class Feed:
         Bytes of samples held at once, about.
     device
         Where `samples` lie.
-    place
-        Where to go on.
 
     Attributes
     ----------
@@ -73,13 +71,12 @@ class Feed:
         seed: int,
         memory: int,
         device: str,
-        place: Place,
     ) -> None:
         self._store = store
         self._series = [one for one in store.sampled if one.about.key not in left_out]
         self._batch = batch
         self._seed = seed
-        self.place = place
+        self.place = Place()
         self.rows = sum(one.rows - one.held for one in self._series)
         if self.rows < _SMALLEST:
             raise SourceError(
@@ -106,6 +103,11 @@ class Feed:
         if len(rows) < self._batch:  # a portion smaller than a batch
             rows = rows.repeat(-(-self._batch // len(rows)))[: self._batch]
         return rows
+
+    def seek(self, place: Place) -> None:
+        """Go on there."""
+        self.place = place
+        self._take(self._read(place.portion))
 
     def about(self) -> dict[str, int]:
         """`place` for a checkpoint."""

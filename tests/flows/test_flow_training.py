@@ -25,8 +25,10 @@ from flows.train import train_on_samples
 from medzip.bench.phantom import SeriesSpec, ct_volume, write_series
 from medzip.models import Registry
 from medzip.papers.codec.model import read_sequence_model
+from medzip.papers.training.run import PredictorRun
 from medzip.training.curves import read_curves
-from medzip.training.run import CURVES
+from medzip.training.learning import CURVES
+from medzip.training.network import NetworkRun
 from medzip.training.store import SampleStore
 
 from .test_flow_resume import kill
@@ -69,9 +71,7 @@ def learned(
     trained = train_on_samples(
         str(store),
         str(models),
-        steps=100,
-        batch=256,
-        start="fast",
+        NetworkRun(100, 256, start="fast"),
         publish=str(folder / "registry"),
         scheduler=scheduler,
     )
@@ -131,9 +131,7 @@ def test_the_same_run_again_takes_up_what_is_there(learned: Learned, scheduler: 
     again = train_on_samples(
         str(learned.store),
         str(learned.models),
-        steps=100,
-        batch=256,
-        start="fast",
+        NetworkRun(100, 256, start="fast"),
         scheduler=scheduler,
     )
     assert (again["digest"], again["resumed"]) == (learned.trained["digest"], 100)
@@ -149,9 +147,7 @@ def test_a_predictor_of_the_papers_is_trained_on_its_neighbours(
     done = train_on_samples(
         str(tmp_path / "store"),
         str(tmp_path / "models"),
-        configuration="lstm-32",
-        epochs=1,
-        backend="order0",
+        PredictorRun("lstm-32", epochs=1, backend="order0"),
         scheduler=scheduler,
     )
     assert read_sequence_model(tmp_path / "models" / done["digest"]).backend == "order0"
@@ -239,9 +235,7 @@ def test_killed_flow_goes_on_and_killed_worker_is_replaced(
     straight = train_on_samples(
         str(learned.store),
         str(tmp_path / "straight"),
-        steps=1500,
-        batch=512,
-        checkpoint_every=50,
+        NetworkRun(1500, 512, checkpoint_every=50),
         work=str(tmp_path / "work"),
         workers=1,
     )
@@ -272,7 +266,7 @@ def test_deployments_sample_and_train_on_a_server(
         )
         site.run(
             *("deployment", "run", "medzip-train/train", "--param", f"store={store}"),
-            *("--param", f"models={models}", "--param", "steps=100", "--param", "batch=256"),
+            *("--param", f"models={models}", "--param", 'run={"steps": 100, "batch": 256}'),
             *("--param", "workers=1", *watch),
         )
         assert {run["state_type"] for run in site.read("flow_runs")} == {"COMPLETED"}

@@ -175,7 +175,7 @@ def test_done_jobs_are_read_and_others_done_again(folders, run) -> None:
     assert path.stat().st_mtime_ns == before
     other = dataclasses.replace(job, run=job.run.with_(rate=1e-3))
     assert read_job(path, identity_of(other, cohort, size)) is None
-    assert list((out / "work").glob("*.safetensors")) == []
+    assert list((out / "work").iterdir()) == []
     path.write_text("{")
     with pytest.raises(SourceError, match="remove the file"):
         read_job(path)

@@ -14,12 +14,13 @@ from medzip.papers.codec.gather import normalised, sequences_at
 from medzip.papers.codec.model import read_sequence_model
 from medzip.papers.codec.shapes import shape_named
 from medzip.papers.training.configurations import configuration
-from medzip.papers.training.run import sequences_of, train_sequence_on_store
+from medzip.papers.training.run import PredictorRun, sequences_of
 from medzip.testing.cohorts import cohort, make_store
 from medzip.training.curves import read_curves
 from medzip.training.drawing import Plan
 from medzip.training.forms import form_named
-from medzip.training.run import CURVES
+from medzip.training.learning import CURVES
+from medzip.training.run import train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     from medzip.training.store import SampleStore
 
 SHAPE = "pyramid-5-3-1"
-RUN = configuration("lstm-32").with_(
+LSTM = configuration("lstm-32").with_(
     shape=SHAPE, hidden=(8,), epochs=3, batch=128, rate=3e-3, start="solved"
 )
+RUN = PredictorRun(LSTM, device="cpu", checkpoint_every=10)
 
 
 @pytest.fixture(scope="module")
@@ -67,26 +69,28 @@ def test_stopped_run_goes_on_to_the_same_model_which_codes(
         if point.step > 30:
             raise StoppedError
 
-    straight = train_sequence_on_store(store.folder, tmp_path / "a", tmp_path / "wa", RUN)
+    straight = train(store.folder, tmp_path / "a", tmp_path / "wa", RUN)
     with pytest.raises(StoppedError):
-        train_sequence_on_store(
-            store.folder, tmp_path / "b", tmp_path / "wb", RUN, checkpoint_every=10, progress=stop
-        )
-    again = train_sequence_on_store(
-        store.folder, tmp_path / "b", tmp_path / "wb", RUN, checkpoint_every=10
-    )
+        train(store.folder, tmp_path / "b", tmp_path / "wb", RUN, stop)
+    again = train(store.folder, tmp_path / "b", tmp_path / "wb", RUN)
     assert 0 < again.resumed < read_curves(tmp_path / "wa" / CURVES)[-1].step
     assert again.digest == straight.digest
     model = read_sequence_model(again.folder)
     assert model.digest == again.folder.name
     voxels = next(iter(cohort((3, 24, 24)).values()))
     assert np.array_equal(decode(encode(voxels, model=model)), voxels)
+    other = PredictorRun(LSTM.with_(rate=1e-3), device="cpu")
     with pytest.raises(ModelError):
-        train_sequence_on_store(store.folder, tmp_path / "b", tmp_path / "wb", RUN.with_(rate=1e-3))
+        train(store.folder, tmp_path / "b", tmp_path / "wb", other)
 
 
 def test_a_store_of_another_shape_is_refused(store: SampleStore, tmp_path: Path) -> None:
+    other = PredictorRun(LSTM.with_(shape="cube-3"))
     with pytest.raises(SourceError, match="--form cube-3"):
-        train_sequence_on_store(
-            store.folder, tmp_path / "m", tmp_path / "w", RUN.with_(shape="cube-3")
-        )
+        train(store.folder, tmp_path / "m", tmp_path / "w", other)
+
+
+def test_a_configuration_by_name_takes_the_shape_of_the_store(store: SampleStore) -> None:
+    learner = PredictorRun("lstm-32", epochs=2, seed=3).learner(store, "cpu")
+    assert (learner.run.shape, learner.run.epochs, learner.run.seed) == (SHAPE, 2, 3)
+    assert learner.run.hidden == configuration("lstm-32").hidden

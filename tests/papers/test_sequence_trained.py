@@ -15,10 +15,11 @@ import medzip
 from medzip.papers.codec import SHAPES, SequenceModel
 from medzip.papers.codec.predicting import predict_slab
 from medzip.papers.training.configurations import configuration
-from medzip.papers.training.learn import train_on_samples
+from medzip.papers.training.learn import SequenceLearner
 from medzip.papers.training.quantise import quantise
 from medzip.papers.training.samples import Source, sample_sources
 from medzip.papers.training.table import error_samples, fit_table
+from medzip.training.learning import learn
 
 SHARED = Path(os.environ.get("MEDZIP_SHARED", Path(__file__).parents[3] / "shared"))
 LITTLE = {"samples": 2000, "epochs": 1, "batch": 64, "rate": 1e-3, "start": "solved"}
@@ -58,8 +59,9 @@ def test_a_trained_predictor_codes_a_real_slab(kind: str, shape: str, slab: np.n
     assert run.hidden == {"lstm": (128,), "mlp": (1024, 512, 256, 128)}[kind]
     source = Source.of("slab", slab, 1.0)
     samples = sample_sources([source], run)
-    net = train_on_samples(samples, run).net
-    predictor = quantise(net, samples.x[:512])
+    learner = SequenceLearner(samples, run)
+    learn(learner)
+    predictor = quantise(learner.trained(), samples.x[:512])
     predictions = predict_slab(predictor, shape, source.values, source.count)
     table = fit_table(error_samples(source.values, predictions, shape, source.count))
     sizes = {}

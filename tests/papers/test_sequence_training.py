@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,18 +17,21 @@ from medzip.errors import ModelError
 from medzip.papers.codec.backends import default_table, mixture_at, scale_at
 from medzip.papers.codec.gather import predicted, sequences_at
 from medzip.papers.codec.shapes import SHAPES, shape_named
-from medzip.papers.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from medzip.papers.training.configurations import CONFIGURATIONS, configuration
-from medzip.papers.training.learn import Point, laplace_bits, train_sequence
+from medzip.papers.training.learn import SequenceLearner, laplace_bits
 from medzip.papers.training.loss import joint_loss
 from medzip.papers.training.nets import make_net, solve_output
 from medzip.papers.training.quantise import quantise
 from medzip.papers.training.samples import Source, gather, sample_sources
 from medzip.papers.training.sampling import Extent, draw
 from medzip.papers.training.table import error_samples, fit_table, table_bits
+from medzip.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from medzip.training.learning import CHECKPOINT, learn
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from medzip.training.curves import Point
 
 SHAPE = "pyramid-5-3-1"
 LSTM = configuration("sampling-strategies").with_(
@@ -148,41 +152,52 @@ def test_stopped_training_ends_in_the_same_weights(
     class StoppedError(Exception):
         pass
 
+    def learner() -> SequenceLearner:
+        return SequenceLearner(sample_sources(sources, run), run)
+
     def stop_there(point: Point) -> None:
-        if point.epoch == stop:
+        if point.step == stop * point.steps // run.epochs:
             raise StoppedError
 
-    straight = train_sequence(sources, run)
-    file = tmp_path / "state.safetensors"
+    def curve(points: tuple[Point, ...]) -> list[Point]:
+        return [dataclasses.replace(point, seconds=0.0) for point in points]
+
+    undisturbed = learner()
+    straight = learn(undisturbed)
     with pytest.raises(StoppedError):
-        train_sequence(sources, run, checkpoint=file, every=17, progress=stop_there)
-    resumed = train_sequence(sources, run, checkpoint=file, every=17)
+        learn(learner(), tmp_path, 17, stop_there)
+    goes_on = learner()
+    resumed = learn(goes_on, tmp_path, 17)
     assert resumed.resumed % 17 == 0
     assert 0 < resumed.resumed < straight.points[-1].step
-    assert resumed.points == straight.points
-    for mine, theirs in zip(resumed.net.parameters(), straight.net.parameters(), strict=True):
+    assert len(straight.points) == run.epochs
+    assert curve(resumed.points) == curve(straight.points)
+    nets = (goes_on.trained(), undisturbed.trained())
+    for mine, theirs in zip(*(net.parameters() for net in nets), strict=True):
         assert torch.equal(mine, theirs)
     if run.prune:
-        share = float((resumed.net.prunable()[0] == 0).float().mean())
+        share = float((nets[0].prunable()[0] == 0).float().mean())
         assert share == pytest.approx(0.5, abs=0.01)
 
 
 def test_checkpoint_of_another_run_is_refused(sources: list[Source], tmp_path: Path) -> None:
-    file = tmp_path / "state.safetensors"
-    train_sequence(sources, LSTM.with_(epochs=1), checkpoint=file)
+    run = LSTM.with_(epochs=1)
+    samples = sample_sources(sources, run)
+    learn(SequenceLearner(samples, run), tmp_path)
     with pytest.raises(ModelError, match="other settings"):
-        train_sequence(sources, LSTM.with_(epochs=1, seed=1), checkpoint=file)
+        learn(SequenceLearner(samples, run.with_(seed=1)), tmp_path)
+    file = tmp_path / CHECKPOINT
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(ModelError, match="remove it"):
-        train_sequence(sources, LSTM.with_(epochs=1), checkpoint=file)
+        learn(SequenceLearner(samples, run), tmp_path)
 
 
 def test_checkpoint_roundtrip(tmp_path: Path) -> None:
-    state = Checkpoint("abc", 7, {"a": torch.arange(5.0)}, {"seconds": 1.5, "points": []})
+    state = Checkpoint("abc", 7, 1.5, {"a": torch.arange(5.0)}, {"since": 3})
     write_checkpoint(tmp_path / "c", state)
     back = read_checkpoint(tmp_path / "c", "abc")
     assert back is not None
-    assert (back.step, back.notes) == (7, state.notes)
+    assert (back.step, back.seconds, back.notes) == (7, 1.5, state.notes)
     assert torch.equal(back.tensors["a"], state.tensors["a"])
     assert read_checkpoint(tmp_path / "none", "abc") is None
 
@@ -201,11 +216,13 @@ def test_solved_output_predicts_at_once(sources: list[Source]) -> None:
 
 @pytest.mark.parametrize("run", [LSTM, MLP, ATTENTION], ids=["lstm", "mlp", "attention"])
 def test_integers_predict_as_the_floats_do(sources: list[Source], run) -> None:
-    trained = train_sequence(sources, run)
+    learner = SequenceLearner(sample_sources(sources, run), run)
+    learn(learner)
+    net = learner.trained()
     samples = sample_sources(sources, run.with_(seed=9))
-    integer = quantise(trained.net, samples.x)
+    integer = quantise(net, samples.x)
     with torch.no_grad():
-        floats = trained.net(torch.from_numpy(samples.x).float() / (1 << 14)).double().numpy()
+        floats = net(torch.from_numpy(samples.x).float() / (1 << 14)).double().numpy()
     steps = (samples.count - 1) / 2.0
     truth = samples.y / 2.0**14
     bits = [

@@ -12,11 +12,11 @@ import pytest
 from medzip.bench.phantom import ct_volume
 from medzip.codec.plain.network import Architecture
 from medzip.errors import ModelError
-from medzip.fitting.optimise import Recipe
 from medzip.report import render_sampling, render_training
 from medzip.report.lines import line_chart
 from medzip.training.inputs import InputsForm
-from medzip.training.run import TrainingRun, train_on_store
+from medzip.training.network import NetworkRun
+from medzip.training.run import train
 from medzip.training.store import SampleStore
 from medzip.volumes.about import SeriesAbout
 
@@ -74,10 +74,10 @@ def test_page_of_samples_has_strata_and_series(store: SampleStore, tmp_path: Pat
 
 
 def test_page_of_a_model_has_curves_and_bits(store: SampleStore, tmp_path: Path) -> None:
-    run = TrainingRun(Recipe(60, 128), evaluate_every=20)
-    first = train_on_store(store.folder, tmp_path / "m", tmp_path / "w", run)
-    run = TrainingRun(Recipe(60, 128), evaluate_every=20, start=str(first.folder))
-    trained = train_on_store(store.folder, tmp_path / "m", tmp_path / "v", run)
+    run = NetworkRun(60, 128, device="cpu", evaluate_every=20)
+    first = train(store.folder, tmp_path / "m", tmp_path / "w", run)
+    run = NetworkRun(60, 128, device="cpu", evaluate_every=20, start=str(first.folder))
+    trained = train(store.folder, tmp_path / "m", tmp_path / "v", run)
     page = read(render_training(trained.folder, tmp_path / "training.html"))
     assert {NAME, trained.digest, f"{trained.bits[NAME]:.4f}"} <= set(page.texts)
     assert f"{trained.start_bits[NAME]:.4f}" in page.texts

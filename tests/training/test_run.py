@@ -16,16 +16,18 @@ import pytest
 
 from medzip.codec.model import read_network
 from medzip.errors import ModelError, SourceError
-from medzip.fitting.optimise import Recipe
 from medzip.models import Registry, check_directory
 from medzip.testing.cohorts import make_store
+from medzip.training.checkpoint import read_checkpoint
 from medzip.training.curves import Curves, Point, read_curves
-from medzip.training.run import CHECKPOINT, CURVES, TrainingRun, train_on_store
+from medzip.training.learning import CHECKPOINT, CURVES
+from medzip.training.network import NetworkRun
+from medzip.training.run import train
 
 if TYPE_CHECKING:
     from medzip.training.store import SampleStore
 
-RUN = TrainingRun(Recipe(300, 256, rate=4e-3), checkpoint_every=70, evaluate_every=100)
+RUN = NetworkRun(300, 256, device="cpu", checkpoint_every=70, evaluate_every=100)
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,7 +43,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
 @pytest.fixture(scope="module")
 def undisturbed(store: SampleStore, tmp_path_factory: pytest.TempPathFactory):
     work = tmp_path_factory.mktemp("undisturbed")
-    return work, train_on_store(store.folder, work / "models", work / "work", RUN)
+    return work, train(store.folder, work / "models", work / "work", RUN)
 
 
 def curve(path: Path) -> list[Point]:
@@ -78,10 +80,8 @@ def test_stopped_run_goes_on_to_the_same_model(
 ) -> None:
     before, expected = undisturbed
     with pytest.raises(StoppedError):
-        train_on_store(
-            store.folder, tmp_path / "models", tmp_path / "work", RUN, progress=stop_at(step)
-        )
-    trained = train_on_store(store.folder, tmp_path / "models", tmp_path / "work", RUN)
+        train(store.folder, tmp_path / "models", tmp_path / "work", RUN, progress=stop_at(step))
+    trained = train(store.folder, tmp_path / "models", tmp_path / "work", RUN)
     assert trained.resumed == step // 70 * 70
     assert trained.digest == expected.digest
     assert curve(tmp_path / "work" / CURVES) == curve(before / "work" / CURVES)
@@ -93,11 +93,11 @@ def test_killed_process_goes_on_to_the_same_model(
     _, expected = undisturbed
     program = (
         "import sys, time\n"
-        "from medzip.training.run import TrainingRun, train_on_store\n"
-        "from medzip.fitting.optimise import Recipe\n"
-        "run = TrainingRun(Recipe(300, 256, rate=4e-3), checkpoint_every=70, evaluate_every=100)\n"
+        "from medzip.training.network import NetworkRun\n"
+        "from medzip.training.run import train\n"
+        "run = NetworkRun(300, 256, device='cpu', checkpoint_every=70, evaluate_every=100)\n"
         "wait = lambda point: time.sleep(0.2)\n"
-        "train_on_store(sys.argv[1], sys.argv[2], sys.argv[3], run, progress=wait)\n"
+        "train(sys.argv[1], sys.argv[2], sys.argv[3], run, progress=wait)\n"
     )
     work = tmp_path / "work"
     command = [sys.executable, "-c", program, str(store.folder), str(tmp_path / "m"), str(work)]
@@ -109,81 +109,73 @@ def test_killed_process_goes_on_to_the_same_model(
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "m").exists()
-    trained = train_on_store(store.folder, tmp_path / "m", work, RUN)
+    trained = train(store.folder, tmp_path / "m", work, RUN)
     assert 0 < trained.resumed < 300
     assert trained.digest == expected.digest
 
 
 def test_portions_are_read_in_turn_and_taken_up_again(store: SampleStore, tmp_path: Path) -> None:
     small = replace(RUN, memory=200_000)
-    straight = train_on_store(store.folder, tmp_path / "m", tmp_path / "a", small)
+    straight = train(store.folder, tmp_path / "m", tmp_path / "a", small)
     with pytest.raises(StoppedError):
-        train_on_store(store.folder, tmp_path / "n", tmp_path / "b", small, progress=stop_at(200))
-    place = _checkpoint(tmp_path / "b" / CHECKPOINT)["place"]
-    assert place["epoch"] > 0
-    again = train_on_store(store.folder, tmp_path / "n", tmp_path / "b", small)
+        train(store.folder, tmp_path / "n", tmp_path / "b", small, progress=stop_at(200))
+    identity = small.learner(store, "cpu").identity
+    saved = read_checkpoint(tmp_path / "b" / CHECKPOINT, identity)
+    assert saved is not None
+    assert saved.notes["place"]["epoch"] > 0
+    again = train(store.folder, tmp_path / "n", tmp_path / "b", small)
     assert again.digest == straight.digest
-
-
-def _checkpoint(path: Path) -> dict:
-    from medzip.training.checkpoint import read_checkpoint
-
-    found = read_checkpoint(path)
-    assert found is not None
-    return found[1]
 
 
 def test_series_that_are_left_out_judge_and_teach_nothing(
     store: SampleStore, undisturbed, tmp_path: Path
 ) -> None:
-    run = replace(RUN, leave_out=("s2",), recipe=replace(RUN.recipe, steps=20))
-    trained = train_on_store(store.folder, tmp_path / "m", tmp_path / "w", run)
+    run = replace(RUN, leave_out=("s2",), steps=20)
+    trained = train(store.folder, tmp_path / "m", tmp_path / "w", run)
     assert trained.bits.keys() == {"s0", "s1", "s2"}
     assert trained.voxels == sum(
         one.rows - one.held for one in store.sampled if one.about.name != "s2"
     )
     with pytest.raises(SourceError, match="leave out some series"):
-        train_on_store(
-            store.folder, tmp_path / "m", tmp_path / "w2", replace(run, leave_out=("nobody",))
-        )
+        train(store.folder, tmp_path / "m", tmp_path / "w2", replace(run, leave_out=("nobody",)))
 
 
 def test_going_on_from_a_model_shows_what_it_gave(
     store: SampleStore, undisturbed, tmp_path: Path
 ) -> None:
     _, first = undisturbed
-    run = replace(RUN, start=str(first.folder), recipe=replace(RUN.recipe, steps=40, rate=1e-4))
-    trained = train_on_store(store.folder, tmp_path / "m", tmp_path / "w", run)
+    run = replace(RUN, start=str(first.folder), steps=40, rate=1e-4)
+    trained = train(store.folder, tmp_path / "m", tmp_path / "w", run)
     assert trained.start_bits == pytest.approx(first.bits, abs=1e-5)
     assert read_network(trained.folder).architecture == read_network(first.folder).architecture
     with pytest.raises(SourceError, match="model of the store's form"):
-        train_on_store(store.folder, tmp_path / "m", tmp_path / "v", replace(run, start="fast"))
+        train(store.folder, tmp_path / "m", tmp_path / "v", replace(run, start="fast"))
 
 
 def test_a_checkpoint_of_another_run_is_refused(store: SampleStore, tmp_path: Path) -> None:
-    short = replace(RUN, recipe=replace(RUN.recipe, steps=10))
-    train_on_store(store.folder, tmp_path / "m", tmp_path / "w", short)
-    with pytest.raises(ModelError, match="of others"):
-        train_on_store(
+    short = replace(RUN, steps=10)
+    train(store.folder, tmp_path / "m", tmp_path / "w", short)
+    with pytest.raises(ModelError, match="other settings"):
+        train(
             store.folder,
             tmp_path / "m",
             tmp_path / "w",
-            replace(short, recipe=replace(short.recipe, rate=1e-3)),
+            replace(short, rate=1e-3),
         )
     data = (tmp_path / "w" / CHECKPOINT).read_bytes()
     (tmp_path / "w" / CHECKPOINT).write_bytes(data[: len(data) // 2])
     with pytest.raises(ModelError, match="expected a checkpoint"):
-        train_on_store(store.folder, tmp_path / "m", tmp_path / "w", short)
+        train(store.folder, tmp_path / "m", tmp_path / "w", short)
 
 
 def test_two_runs_do_not_share_a_folder(store: SampleStore, tmp_path: Path) -> None:
     def other(point: Point) -> None:
         with pytest.raises(ModelError, match="only run"):
-            train_on_store(store.folder, tmp_path / "m", tmp_path / "w", RUN)
+            train(store.folder, tmp_path / "m", tmp_path / "w", RUN)
         raise StoppedError
 
     with pytest.raises(StoppedError):
-        train_on_store(store.folder, tmp_path / "m", tmp_path / "w", RUN, progress=other)
+        train(store.folder, tmp_path / "m", tmp_path / "w", RUN, progress=other)
 
 
 def test_curves_drop_what_a_kill_undid(tmp_path: Path) -> None:

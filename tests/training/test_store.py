@@ -41,7 +41,8 @@ def test_shares_are_equal_but_for_what_is_not_there(total: int, there: dict[str,
     unbounded = [shares[name] for name in there if shares[name] < there[name]]
     if unbounded:
         assert max(unbounded) - min(unbounded) <= 1
-        assert all(share <= max(unbounded) for share in shares.values())
+        # one that gave all it has may have had the odd one
+        assert all(share <= min(unbounded) + 1 for share in shares.values())
 
 
 def test_a_scanner_with_many_series_has_no_more_samples() -> None:

@@ -14,7 +14,6 @@ from medzip.fitting.linear import Window, solve_linear, straight_bits
 from medzip.fitting.optimise import Recipe, mean_bits, one_cycle, optimise
 from medzip.fitting.qat import MixtureNet
 from medzip.fitting.sample import Samples, sample_window
-from medzip.training.base import BaseRun, train_base
 
 FORM = Architecture((10, 2), 16, 12, 8, (16, 16), (4, 5))
 
@@ -166,20 +165,6 @@ def test_sample_share_leaves_flat_voxels_out() -> None:
     network = base_model("default").network
     *_, share = draw_samples(read_windows(voxels), network, 20_000)
     assert 0.45 < share < 0.62
-
-
-def test_training_learns() -> None:
-    """A base model trained for seconds on two volumes beats its random start."""
-    volumes = [(f"v{i}", textured((6, 64, 64), i)) for i in range(2)]
-    start = train_base(volumes, FORM, BaseRun(8_000, Recipe(1, 512, rate=1e-6)))
-    trained = train_base(volumes, FORM, BaseRun(8_000, Recipe(150, 512, rate=5e-3)))
-    for name in trained.bits:
-        assert trained.bits[name] < start.bits[name] - 0.1
-    assert trained.voxels > 10_000
-    went_on = train_base(
-        volumes, FORM, BaseRun(8_000, Recipe(1, 512, rate=1e-6)), start=trained.network
-    )
-    assert went_on.bits["v0"] == pytest.approx(trained.bits["v0"], abs=0.02)
 
 
 def test_rates_rise_and_fall() -> None:

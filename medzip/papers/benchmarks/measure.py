@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
@@ -21,10 +22,12 @@ from medzip.papers.codec.gates import OUTPUT_BITS
 from medzip.papers.codec.model import SequenceModel, write_sequence_model
 from medzip.papers.codec.predicting import predict_slab
 from medzip.papers.codec.shapes import shape_named
-from medzip.papers.training.learn import laplace_bits, train_on_samples
-from medzip.papers.training.quantise import quantise
+from medzip.papers.training.learn import SequenceLearner, laplace_bits
+from medzip.papers.training.quantise import CALIBRATION, quantise
 from medzip.papers.training.samples import sample_sources
 from medzip.papers.training.table import ErrorSamples, error_samples, fit_table
+from medzip.training.devices import device_of
+from medzip.training.learning import learn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,14 +36,14 @@ if TYPE_CHECKING:
     from medzip.papers.benchmarks.cohort import Cohort, Member
     from medzip.papers.benchmarks.plan import Job
     from medzip.papers.benchmarks.sizes import BenchmarkSize
-    from medzip.papers.training.learn import Point
     from medzip.papers.training.nets import SequenceNet
     from medzip.papers.training.samples import SequenceSamples, Source
+    from medzip.training.curves import Point
 
 __all__ = ["identity_of", "run_job"]
 
-CALIBRATION = 4096
-"""Sequences that shifts are calibrated on."""
+CHECKPOINT_STEPS = 2000
+"""Steps of a training between two checkpoints."""
 TABLE_CROP = (2, 32, 32)
 """Out of the middle of each training volume: whole pieces of slices, as the unit of an error is
 made of the errors around it."""
@@ -78,7 +81,7 @@ def run_job(
         Volumes, and what is done with them.
     folder
         Of the whole run: gets jobs/KEY.json, models/KEY/ and residuals/KEY.npy, each written at
-        once; a killed training goes on from work/KEY.safetensors.
+        once; a killed training goes on from what work/KEY-IDENTITY/ holds.
     device
         "cpu", "cuda", or "auto": a GPU where there is one.
     progress
@@ -90,37 +93,24 @@ def run_job(
     done = read_job(path, identity)
     if done is not None:
         return done
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     sources = [member.source() for member in cohort.training(job.fold)]
     samples = sample_sources(sources, job.run)
+    learner = SequenceLearner(samples, job.run, device_of(device))
     work = folder / "work" / f"{job.key}-{identity[:12]}"
     first = cohort.folds[job.fold][0]
 
-    def snapshot(epoch: int, net: SequenceNet) -> None:
-        if epoch in job.snapshots:
-            model = _models(net, job, samples, sources)
-            _keep_snapshot(work, _coded(job.key, model, first, job.fold, 5, epoch)[0])
+    def tell(point: Point) -> None:
+        if progress is not None:
+            progress(point)
+        if learner.epoch in job.snapshots:
+            models = _models(learner.net, job, samples, sources)
+            _keep_snapshot(work, _coded(job.key, models, first, job.fold, 5, learner.epoch)[0])
 
-    trained = train_on_samples(
-        samples,
-        job.run,
-        checkpoint=work.with_suffix(".safetensors"),
-        device=device,
-        progress=progress,
-        after_epoch=snapshot,
-    )
-    models = _models(trained.net, job, samples, sources)
+    learned = learn(learner, work, CHECKPOINT_STEPS, tell)
+    net = learner.trained()
+    models = _models(net, job, samples, sources)
     rows = [row for epoch in job.snapshots for row in _read_snapshot(work, epoch)]
-    for member in cohort.folds[job.fold]:
-        coded, residual = _coded(job.key, models, member, job.fold, job.benchmarks[0])
-        rows += [replace(row, benchmark=number) for number in job.benchmarks for row in coded]
-        if member is first:
-            _keep_residual(folder, job.key, residual)
-    for member in cohort.unseen if job.unseen else ():
-        rows += _coded(job.key, models, member, job.fold, job.benchmarks[0])[0]
-    if job.timed:
-        rows += _timed(job.key, models, first, job.fold, size)
+    rows += _rows(job, models, cohort, size, folder)
     result = JobResult(
         job.key,
         identity,
@@ -130,24 +120,43 @@ def run_job(
         job.run.hidden,
         job.run.sampling,
         job.fold,
-        trained.voxels,
-        trained.points[-1].step if trained.points else 0,
-        round(trained.seconds, 3),
+        learner.voxels,
+        learner.steps,
+        learned.seconds,
         round(time.perf_counter() - began, 3),
         {name: len(model.to_bytes()) for name, model in models.items()},
-        _cost_of_integers(trained.net, models, samples),
-        tuple(
-            (point.epoch, point.loss, float(np.mean(list(point.bits.values()))))
-            for point in trained.points
-        ),
+        _cost_of_integers(net, models, samples),
+        tuple((n, point.loss, point.mean_bits or 0.0) for n, point in enumerate(learned.points, 1)),
         tuple(rows),
     )
     with new_folder(folder / "models" / job.key) as place:
         for name, data in write_sequence_model(models["conditional"]).items():
             (place / name).write_bytes(data)
     write_job(path, result)
-    work.with_suffix(".safetensors").unlink(missing_ok=True)
+    shutil.rmtree(work, ignore_errors=True)
     return result
+
+
+def _rows(
+    job: Job,
+    models: dict[str, SequenceModel],
+    cohort: Cohort,
+    size: BenchmarkSize,
+    folder: Path,
+) -> list[Row]:
+    """All volumes that a job's models code; the residuals of the first are kept."""
+    rows: list[Row] = []
+    first = cohort.folds[job.fold][0]
+    for member in cohort.folds[job.fold]:
+        coded, residual = _coded(job.key, models, member, job.fold, job.benchmarks[0])
+        rows += [replace(row, benchmark=number) for number in job.benchmarks for row in coded]
+        if member is first:
+            _keep_residual(folder, job.key, residual)
+    for member in cohort.unseen if job.unseen else ():
+        rows += _coded(job.key, models, member, job.fold, job.benchmarks[0])[0]
+    if job.timed:
+        rows += _timed(job.key, models, first, job.fold, size)
+    return rows
 
 
 def _models(
@@ -238,12 +247,10 @@ def _keep_residual(folder: Path, key: str, residual: np.ndarray) -> None:
 
 
 def _keep_snapshot(work: Path, rows: list[Row]) -> None:
-    work.parent.mkdir(parents=True, exist_ok=True)
-    path = work.with_name(f"{work.name}-epoch{rows[0].epoch}.json")
-    write_atomic(path, canonical_json([asdict(row) for row in rows]))
+    write_atomic(work / f"epoch{rows[0].epoch}.json", canonical_json([asdict(row) for row in rows]))
 
 
 def _read_snapshot(work: Path, epoch: int) -> list[Row]:
     """What `_keep_snapshot` wrote; also in a run that was killed after that epoch."""
-    path = work.with_name(f"{work.name}-epoch{epoch}.json")
+    path = work / f"epoch{epoch}.json"
     return [Row(**row) for row in json.loads(path.read_bytes())] if path.exists() else []

@@ -1,17 +1,16 @@
-"""Training of a sequence predictor: samples -> weights, resumable to the last bit.
+"""Learning of a sequence predictor: samples -> weights, resumable to the last bit.
 
     samples -> held-out part, training part -> Adam on MAE + lambda (1 - |PCC|) -> net
 
 The order of an epoch depends on seed and epoch alone and the rate on the step alone, so a
-checkpoint needs the weights, Adam's moments and the number of steps; no state of a generator.
-Bit-identical means: on one machine, with one number of threads.
+checkpoint needs the weights, Adam's moments and the number of steps; no state of a generator. The
+loop around it is `medzip.training.learning.learn`.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,19 +18,16 @@ import torch
 
 from medzip.canonical import digest_of
 from medzip.papers.codec.gates import INPUT_BITS
-from medzip.papers.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from medzip.papers.training.loss import joint_loss
 from medzip.papers.training.nets import SequenceNet, make_net, solve_output
-from medzip.papers.training.samples import SequenceSamples, sample_sources
+from medzip.training.learning import Learner, Look
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
     from medzip.papers.training.configurations import SequenceRun
-    from medzip.papers.training.samples import Source
+    from medzip.papers.training.samples import SequenceSamples
+    from medzip.training.checkpoint import Checkpoint
 
-__all__ = ["Point", "TrainedSequence", "laplace_bits", "train_on_samples", "train_sequence"]
+__all__ = ["SequenceLearner", "laplace_bits"]
 
 CLIP = 0.5
 """Largest norm of a gradient: one steep batch must not undo an epoch at high rates."""
@@ -39,141 +35,127 @@ _MOST_SOLVED = 1 << 15
 _PREDICTED_AT_ONCE = 4096
 
 
-@dataclass(frozen=True)
-class Point:
-    """A point of the curves.
-
-    Attributes
-    ----------
-    step, epoch
-        Steps done, and epochs, which may end between two steps.
-    loss
-        Mean loss of the steps since the point before.
-    bits
-        `laplace_bits` of each volume's held-out voxels.
-    """
-
-    step: int
-    epoch: int
-    loss: float
-    bits: dict[str, float]
-
-
-@dataclass(frozen=True)
-class TrainedSequence:
-    """What training gave.
-
-    Attributes
-    ----------
-    net
-        Floating point, on the CPU.
-    run
-        How it was trained.
-    points
-        The curves, one point an epoch.
-    voxels
-        How many it learned from.
-    seconds
-        Of training, killed runs included up to their last checkpoint.
-    resumed
-        The step that this call went on from.
-    """
-
-    net: SequenceNet
-    run: SequenceRun
-    points: tuple[Point, ...]
-    voxels: int
-    seconds: float
-    resumed: int
-
-
-def train_sequence(
-    volumes: Sequence[Source],
-    run: SequenceRun,
-    *,
-    checkpoint: Path | None = None,
-    every: int = 2000,
-    device: str = "cpu",
-    progress: Callable[[Point], None] | None = None,
-    after_epoch: Callable[[int, SequenceNet], None] | None = None,
-) -> TrainedSequence:
-    """Draw a run's samples from volumes and train on them; see `train_on_samples`."""
-    samples = sample_sources(volumes, run)
-    return train_on_samples(
-        samples,
-        run,
-        checkpoint=checkpoint,
-        every=every,
-        device=device,
-        progress=progress,
-        after_epoch=after_epoch,
-    )
-
-
-def train_on_samples(
-    samples: SequenceSamples,
-    run: SequenceRun,
-    *,
-    checkpoint: Path | None = None,
-    every: int = 2000,
-    device: str = "cpu",
-    progress: Callable[[Point], None] | None = None,
-    after_epoch: Callable[[int, SequenceNet], None] | None = None,
-) -> TrainedSequence:
-    """Train a predictor.
+class SequenceLearner(Learner):
+    """A net, its optimiser and its place in the order of an epoch; see `Learner`.
 
     Parameters
     ----------
     samples
-        Of the run's shape.
+        Of the run's shape; a part of them is held out.
     run
         How to train.
-    checkpoint
-        File of the state; a run that finds one of its own goes on from it. None: no checkpoints.
-    every
-        Steps between two checkpoints; there is one after the last step, too.
     device
         "cpu" or "cuda".
-    progress
-        Called after each epoch.
-    after_epoch
-        Called after each epoch with its number from 1 and the net, which it must not change.
-
-    Raises
-    ------
-    ModelError
-        The checkpoint is damaged or of another run.
     """
-    training, held = _parts(samples, run)
-    state = _State(run, training, held, device)
-    identity = digest_of({"run": asdict(run), "samples": samples.digest()})
-    resumed = 0
-    if checkpoint is not None:
-        found = read_checkpoint(checkpoint, identity)
-        if found is not None:
-            state.restore(found)
-            resumed = state.step
-    since = 0
-    began = time.perf_counter()
-    while state.step < state.steps:
-        state.advance()
-        since += 1
-        if state.step % state.per_epoch == 0:
-            epoch = state.step // state.per_epoch
-            point = state.note()
-            if progress is not None:
-                progress(point)
-            if after_epoch is not None:
-                after_epoch(epoch, state.net)
-        if checkpoint is not None and (since >= every or state.step == state.steps):
-            now = time.perf_counter()
-            state.seconds += now - began
-            began, since = now, 0
-            write_checkpoint(checkpoint, state.saved(identity))
-    state.seconds += time.perf_counter() - began
-    net = state.net.cpu().eval()
-    points = tuple(Point(**point) for point in state.points)
-    return TrainedSequence(net, run, points, len(training), state.seconds, resumed)
+
+    def __init__(self, samples: SequenceSamples, run: SequenceRun, device: str = "cpu") -> None:
+        training, held = _parts(samples, run)
+        torch.manual_seed(run.seed)
+        self.identity = digest_of({"run": asdict(run), "samples": samples.digest()})
+        self.run = run
+        self.voxels = len(training)
+        self.held = held
+        self.device = device
+        self.x = torch.from_numpy(training.x).to(device)
+        self.y = torch.from_numpy(training.y).to(device)
+        self.net = make_net(run)
+        self.per_epoch = max(1, len(training) // run.batch)
+        self.steps = self.per_epoch * run.epochs
+        self.step = 0
+        self.losses = torch.zeros((), dtype=torch.float64)
+        self.since = 0
+        self.masks: list[torch.Tensor] = []
+        if run.start == "solved":
+            few = np.random.default_rng((run.seed, 2)).permutation(len(training))[:_MOST_SOLVED]
+            chosen = torch.from_numpy(np.sort(few))
+            solve_output(self.net, _scaled(self.x.cpu()[chosen]), _scaled(self.y.cpu()[chosen]))
+        self.net.to(device)
+        self.adam = torch.optim.Adam(self.net.parameters(), lr=run.rate, betas=run.betas)
+        self.order = (-1, torch.zeros(0, dtype=torch.int64))
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return self.step // self.per_epoch
+
+    def is_due(self) -> bool:
+        """Whether an epoch has ended."""
+        return self.step % self.per_epoch == 0
+
+    def look(self) -> Look:
+        """What the point of an epoch shows; `laplace_bits` of each volume's held-out voxels."""
+        loss = float(self.losses) / max(1, self.since)
+        self.losses.zero_()
+        self.since = 0
+        rate = float(self.adam.param_groups[0]["lr"])
+        return Look(loss, rate, _held_bits(self.net, self.held, self.device))
+
+    def trained(self) -> SequenceNet:
+        """The net in floating point, on the CPU."""
+        return self.net.cpu().eval()
+
+    def advance(self) -> None:
+        """One step."""
+        run = self.run
+        epoch, position = divmod(self.step, self.per_epoch)
+        if self.order[0] != epoch:
+            shuffled = np.random.default_rng((run.seed, 1, epoch)).permutation(len(self.x))
+            self.order = (epoch, torch.from_numpy(shuffled).to(self.device))
+        if run.prune and not self.masks and 2 * self.step >= self.steps:
+            self.masks = [_largest(weight, run.prune) for weight in self.net.prunable()]
+            self._apply_masks()
+        batch = self.order[1][position * run.batch : (position + 1) * run.batch]
+        if run.decay:
+            # half a cosine; the last step is the smallest
+            share = 0.5 * (1 + math.cos(math.pi * self.step / self.steps))
+            self.adam.param_groups[0]["lr"] = run.rate * share
+        loss = joint_loss(self.net(_scaled(self.x[batch])), _scaled(self.y[batch]), run.lam)
+        self.adam.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), CLIP)
+        self.adam.step()
+        self._apply_masks()
+        self.losses += loss.detach().double().cpu()
+        self.since += 1
+        self.step += 1
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Weights, moments, masks of pruning and the sum of the losses."""
+        tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
+        for number, moments in self.adam.state_dict()["state"].items():
+            tensors |= {f"adam.{number}.{name}": value for name, value in moments.items()}
+        tensors |= {f"mask.{number}": mask.float() for number, mask in enumerate(self.masks)}
+        return tensors | {"losses": self.losses}
+
+    def notes(self) -> dict[str, Any]:
+        """The steps since the last point."""
+        return {"since": self.since}
+
+    def restore(self, saved: Checkpoint) -> None:
+        """The inverse of `tensors` and `notes`."""
+        parts: dict[str, dict[str, torch.Tensor]] = {"net": {}, "adam": {}, "mask": {}}
+        for key, value in saved.tensors.items():
+            group, _, rest = key.partition(".")
+            if group in parts:
+                parts[group][rest] = value
+        self.net.load_state_dict(parts["net"])
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in parts["adam"].items():
+            number, _, name = key.partition(".")
+            moments.setdefault(int(number), {})[name] = value
+        self.adam.load_state_dict(self.adam.state_dict() | {"state": moments})
+        self.masks = [
+            parts["mask"][str(number)].to(self.device) > 0 for number in range(len(parts["mask"]))
+        ]
+        self.losses = saved.tensors["losses"]
+        self.step = saved.step
+        self.since = int(saved.notes["since"])
+
+    @torch.no_grad()
+    def _apply_masks(self) -> None:
+        if self.masks:
+            for weight, mask in zip(self.net.prunable(), self.masks, strict=True):
+                weight.mul_(mask)
 
 
 def laplace_bits(errors: np.ndarray) -> float:
@@ -201,114 +183,6 @@ def laplace_bits(errors: np.ndarray) -> float:
     # P(e) = (1 - q) / (1 + q) q^|e|, whose mean magnitude is 2q / (1 - q²)
     q = (math.sqrt(1 + mean * mean) - 1) / mean
     return -math.log2((1 - q) / (1 + q)) - mean * math.log2(q)
-
-
-class _State:
-    """Weights, optimiser and position of one training."""
-
-    def __init__(
-        self, run: SequenceRun, training: SequenceSamples, held: SequenceSamples, device: str
-    ) -> None:
-        torch.manual_seed(run.seed)
-        self.run = run
-        self.held = held
-        self.device = device
-        self.x = torch.from_numpy(training.x).to(device)
-        self.y = torch.from_numpy(training.y).to(device)
-        self.net = make_net(run)
-        self.per_epoch = max(1, len(training) // run.batch)
-        self.steps = self.per_epoch * run.epochs
-        self.step = 0
-        self.seconds = 0.0
-        self.points: list[dict[str, Any]] = []
-        self.losses = torch.zeros((), dtype=torch.float64)
-        self.since = 0
-        self.masks: list[torch.Tensor] = []
-        if run.start == "solved":
-            few = np.random.default_rng((run.seed, 2)).permutation(len(training))[:_MOST_SOLVED]
-            chosen = torch.from_numpy(np.sort(few))
-            solve_output(self.net, _scaled(self.x.cpu()[chosen]), _scaled(self.y.cpu()[chosen]))
-        self.net.to(device)
-        self.adam = torch.optim.Adam(self.net.parameters(), lr=run.rate, betas=run.betas)
-        self.order = (-1, torch.zeros(0, dtype=torch.int64))
-
-    def advance(self) -> None:
-        """One step."""
-        run = self.run
-        epoch, position = divmod(self.step, self.per_epoch)
-        if self.order[0] != epoch:
-            shuffled = np.random.default_rng((run.seed, 1, epoch)).permutation(len(self.x))
-            self.order = (epoch, torch.from_numpy(shuffled).to(self.device))
-        if run.prune and not self.masks and 2 * self.step >= self.steps:
-            self.masks = [_largest(weight, run.prune) for weight in self.net.prunable()]
-            self._apply_masks()
-        batch = self.order[1][position * run.batch : (position + 1) * run.batch]
-        if run.decay:
-            # half a cosine; the last step is the smallest
-            share = 0.5 * (1 + math.cos(math.pi * self.step / self.steps))
-            self.adam.param_groups[0]["lr"] = run.rate * share
-        loss = joint_loss(self.net(_scaled(self.x[batch])), _scaled(self.y[batch]), run.lam)
-        self.adam.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), CLIP)
-        self.adam.step()
-        self._apply_masks()
-        self.losses += loss.detach().double().cpu()
-        self.since += 1
-        self.step += 1
-
-    def note(self) -> Point:
-        """Add a point to the curves."""
-        point = Point(
-            self.step,
-            self.step // self.per_epoch,
-            float(self.losses) / max(1, self.since),
-            _held_bits(self.net, self.held, self.device),
-        )
-        self.points.append(asdict(point))
-        self.losses.zero_()
-        self.since = 0
-        return point
-
-    def saved(self, identity: str) -> Checkpoint:
-        """The state as a checkpoint."""
-        tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
-        for number, moments in self.adam.state_dict()["state"].items():
-            tensors |= {f"adam.{number}.{name}": value for name, value in moments.items()}
-        tensors |= {f"mask.{number}": mask.float() for number, mask in enumerate(self.masks)}
-        tensors["losses"] = self.losses
-        notes = {"seconds": self.seconds, "points": self.points, "since": self.since}
-        return Checkpoint(
-            identity, self.step, {name: value.cpu() for name, value in tensors.items()}, notes
-        )
-
-    def restore(self, found: Checkpoint) -> None:
-        """The inverse of `saved`."""
-        parts: dict[str, dict[str, torch.Tensor]] = {"net": {}, "adam": {}, "mask": {}}
-        for key, value in found.tensors.items():
-            group, _, rest = key.partition(".")
-            if group in parts:
-                parts[group][rest] = value
-        self.net.load_state_dict(parts["net"])
-        moments: dict[int, dict[str, torch.Tensor]] = {}
-        for key, value in parts["adam"].items():
-            number, _, name = key.partition(".")
-            moments.setdefault(int(number), {})[name] = value
-        self.adam.load_state_dict(self.adam.state_dict() | {"state": moments})
-        self.masks = [
-            parts["mask"][str(number)].to(self.device) > 0 for number in range(len(parts["mask"]))
-        ]
-        self.losses = found.tensors["losses"]
-        self.step = found.step
-        self.seconds = float(found.notes["seconds"])
-        self.since = int(found.notes["since"])
-        self.points = list(found.notes["points"])
-
-    @torch.no_grad()
-    def _apply_masks(self) -> None:
-        if self.masks:
-            for weight, mask in zip(self.net.prunable(), self.masks, strict=True):
-                weight.mul_(mask)
 
 
 def _parts(samples: SequenceSamples, run: SequenceRun) -> tuple[SequenceSamples, SequenceSamples]:

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from medzip.papers.codec.model import Predictor
     from medzip.papers.training.nets import SequenceNet
 
-__all__ = ["quantise"]
+__all__ = ["CALIBRATION", "quantise"]
 
+CALIBRATION = 4096
+"""Sequences on which shifts are calibrated, about."""
 _BIAS_BITS = 8
 """Biases stand in units of 2^8 of the accumulator."""
 _BIAS_LIMIT = (1 << 31) - 1

@@ -1,15 +1,15 @@
-"""A predictor of the papers, trained on a store of raw neighbours; killed, it goes on.
+"""A predictor of the papers, trained on a store of raw neighbours.
 
-    store -> sequences -> float net (checkpoints, curves) -> integers -> table -> model directory
+    store -> sequences -> float net -> integers -> table -> model directory
 
-The training itself is `medzip.papers.training.learn`; this is what surrounds it on a store.
+The run itself is `medzip.training.run.train`; this is what it asks of a predictor.
 """
 
 from __future__ import annotations
 
-import platform
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,109 +21,116 @@ from medzip.papers.codec.gather import normalised
 from medzip.papers.codec.model import SequenceModel
 from medzip.papers.codec.predicting import predict_slab
 from medzip.papers.codec.shapes import shape_named
-from medzip.papers.training.learn import train_on_samples
-from medzip.papers.training.quantise import quantise
+from medzip.papers.training.configurations import SequenceRun, configuration
+from medzip.papers.training.learn import SequenceLearner
+from medzip.papers.training.quantise import CALIBRATION, quantise
 from medzip.papers.training.samples import SequenceSamples
 from medzip.papers.training.table import ErrorSamples, error_samples, fit_table
-from medzip.training.checkpoint import only_run
-from medzip.training.curves import Curves, Point
-from medzip.training.run import CHECKPOINT, CURVES, TrainedModel
-from medzip.training.store import SampleStore
+from medzip.training.run import Judged, StoreLearner
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable
+    from collections.abc import Mapping
     from pathlib import Path
 
     from medzip.fitting.linear import Window
-    from medzip.papers.training.configurations import SequenceRun
-    from medzip.papers.training.learn import Point as EpochPoint
-    from medzip.papers.training.learn import TrainedSequence
+    from medzip.papers.training.nets import SequenceNet
+    from medzip.training.store import SampleStore
 
-__all__ = ["sequences_of", "train_sequence_on_store"]
+__all__ = ["PredictorRun", "sequences_of"]
 
-CALIBRATION = 4096
-"""Sequences by which the shifts of the integers are chosen."""
 JUDGED_SERIES = 32
 """Series whose central windows fit the table and give the figures, at most."""
 CROP = 96
 """Voxels along y and x of those windows: an LSTM takes seconds for each."""
-_BATCH = 4096
 
 
-def train_sequence_on_store(
-    store: str | os.PathLike[str],
-    models: str | os.PathLike[str],
-    work: str | os.PathLike[str],
-    run: SequenceRun,
-    *,
-    backend: str = "conditional",
-    device: str = "auto",
-    checkpoint_every: int = 2000,
-    progress: Callable[[Point], None] | None = None,
-) -> TrainedModel:
-    """Train a predictor on a store, or go on where a killed run stopped.
+@dataclass(frozen=True)
+class PredictorRun:
+    """How to train a predictor on a store of the neighbours of its shape.
 
-    Parameters
+    All samples of the store are used, so `samples`, `sampling` and `spacings` of the configuration
+    do not count. They are held in memory, 2 L bytes each.
+
+    Attributes
     ----------
-    store
-        Of the neighbours of the run's shape; all of its samples are used, so the run's `samples`,
-        `sampling` and `spacings` do not count. They are held in memory, 2 L bytes each.
-    models, work
-        As `medzip.training.run.train_on_store` has them.
-    run
-        How to train.
+    configuration
+        Name of a configuration ("sampling-strategies", "lstm-32", ...), which then takes the shape
+        of the store; or the configuration itself.
+    epochs, seed
+        Instead of the configuration's.
     backend
-        "conditional" or "order0".
+        "conditional", or "order0" as published.
     device
-        "cpu", "cuda" or "auto".
+        "cpu", "cuda", or "auto": a GPU where there is one.
     checkpoint_every
-        Steps.
-    progress
-        Called after each epoch.
-
-    Returns
-    -------
-    TrainedModel
-        `bits` are those of the central window of each series, coded: header, both ends and all.
-
-    Raises
-    ------
-    SourceError
-        The store is missing, incomplete, or of other neighbours.
-    ModelError
-        The weights cannot be proven exact, or the work folder holds a run of other settings.
+        Steps between two checkpoints.
     """
-    opened = SampleStore.open(store)
-    if opened.form.kind != "neighbours" or opened.form.name != run.shape:
-        raise SourceError(
-            f"expected a store of the neighbours {run.shape}, got one of {opened.form.name}; "
-            f"sample again with --form {run.shape}"
+
+    configuration: str | SequenceRun
+    epochs: int | None = None
+    seed: int | None = None
+    backend: str = "conditional"
+    device: str = "auto"
+    checkpoint_every: int = 500
+    precision: ClassVar[str] = "float32"
+
+    def learner(self, store: SampleStore, device: str) -> PredictorLearner:
+        """What learns; raises SourceError where the store is of another form."""
+        return PredictorLearner(store, self._resolved(store), self.backend, device)
+
+    def _resolved(self, store: SampleStore) -> SequenceRun:
+        """The configuration for a store."""
+        if isinstance(self.configuration, str):
+            run, shape = configuration(self.configuration), store.form.name
+        else:
+            run, shape = self.configuration, self.configuration.shape
+        if store.form.kind != "neighbours" or store.form.name != shape:
+            raise SourceError(
+                f"expected a store of the neighbours {run.shape}, got one of {store.form.name}; "
+                f"sample again with --form {run.shape}"
+            )
+        return run.with_(
+            shape=shape,
+            epochs=run.epochs if self.epochs is None else self.epochs,
+            seed=run.seed if self.seed is None else self.seed,
         )
-    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    samples = sequences_of(opened)
-    run = run.with_(samples=len(samples))
-    with only_run(work) as folder:
-        show = _Shown(folder / CURVES, run, progress)
-        trained = train_on_samples(
-            samples,
-            run,
-            checkpoint=folder / CHECKPOINT,
-            every=checkpoint_every,
-            device=chosen,
-            progress=show.epoch,
-        )
-        curves = Curves(folder / CURVES, 0)
-        for point in trained.points:
-            curves.add(show.point(point))
-        windows = [_cropped(window) for window in opened.windows(JUDGED_SERIES)]
-        model = _model(trained, samples, windows, backend)
-        bits = _coded_bits(opened, model, windows)
-        about = _about(opened, run, trained, chosen, backend, bits)
-        target = write_sequence_directory(models, model, about, (folder / CURVES).read_bytes())
-    return TrainedModel(
-        target, target.name, bits, {}, trained.voxels, trained.seconds, trained.resumed
-    )
+
+
+class PredictorLearner(SequenceLearner, StoreLearner):
+    """A predictor on a store; `bits` are of the central window of each series, coded.
+
+    Header, both ends and all of a slab count.
+    """
+
+    def __init__(self, store: SampleStore, run: SequenceRun, backend: str, device: str) -> None:
+        self._samples = sequences_of(store)
+        super().__init__(self._samples, run.with_(samples=len(self._samples)), device)
+        self._store, self._backend = store, backend
+
+    def judged(self) -> Judged:
+        """Integers, their table, and bits of the central window of each series."""
+        windows = [_cropped(window) for window in self._store.windows(JUDGED_SERIES)]
+        shape = self.run.shape
+        model = _model(self.trained(), shape, self._samples, windows, self._backend)
+        return Judged(_coded_bits(self._store, model, windows), {}, partial(_write, model))
+
+    def about(self) -> dict[str, Any]:
+        """What training.json says of it alone."""
+        run = self.run
+        return {
+            "form": f"{run.kind} {run.shape} {self._backend}",
+            "run": asdict(run),
+            "steps": self.steps,
+            "batch": run.batch,
+            "rate": run.rate,
+            "seed": run.seed,
+            "start": None,
+            "left_out": [],
+        }
+
+
+def _write(model: SequenceModel, models: Path, about: Mapping[str, Any], curves: bytes) -> Path:
+    return write_sequence_directory(models, model, about, curves)
 
 
 def sequences_of(store: SampleStore) -> SequenceSamples:
@@ -150,32 +157,12 @@ def sequences_of(store: SampleStore) -> SequenceSamples:
     return SequenceSamples(x, y, count, origin, tuple(names))
 
 
-class _Shown:
-    """Epochs of the training as points of the curves."""
-
-    def __init__(
-        self, path: Path, run: SequenceRun, progress: Callable[[Point], None] | None
-    ) -> None:
-        self._path, self._run, self._progress = path, run, progress
-
-    def epoch(self, point: EpochPoint) -> None:
-        shown = self.point(point)
-        Curves(self._path, shown.step - 1).add(shown)
-        if self._progress is not None:
-            self._progress(shown)
-
-    def point(self, point: EpochPoint) -> Point:
-        steps = point.step * self._run.epochs // max(1, point.epoch)
-        return Point(point.step, steps, point.loss, self._run.rate, 0.0, point.bits)
-
-
 def _model(
-    trained: TrainedSequence, samples: SequenceSamples, windows: list[Window], backend: str
+    net: SequenceNet, shape: str, samples: SequenceSamples, windows: list[Window], backend: str
 ) -> SequenceModel:
     """Integers, and the table of the conditional back-end."""
     every = max(1, len(samples) // CALIBRATION)
-    predictor = quantise(trained.net, samples.x[::every])
-    shape = trained.run.shape
+    predictor = quantise(net, samples.x[::every])
     if backend == "order0":
         return SequenceModel(predictor, shape, backend)
     parts = [
@@ -212,36 +199,4 @@ def _coded_bits(
     return {
         one.name: round(8 * len(encode_slab(window.values, model)) / window.values.size, 4)
         for one, window in zip(store.window_series(JUDGED_SERIES), windows, strict=True)
-    }
-
-
-def _about(
-    store: SampleStore,
-    run: SequenceRun,
-    trained: TrainedSequence,
-    device: str,
-    backend: str,
-    bits: dict[str, float],
-) -> dict[str, Any]:
-    return {
-        "form": f"{run.kind} {run.shape} {backend}",
-        "run": asdict(run),
-        "steps": trained.points[-1].step if trained.points else 0,
-        "batch": run.batch,
-        "rate": run.rate,
-        "seed": run.seed,
-        "start": None,
-        "voxels": trained.voxels,
-        "seconds": round(trained.seconds),
-        "device": device,
-        "precision": "float32",
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-        "torch": torch.__version__,
-        "per_volume": max(store.quotas.values()),
-        "store": store.digest,
-        "left_out": [],
-        "volumes": store.volumes_about(),
-        "held_out_bits": bits,
-        "start_bits": {},
     }
