@@ -67,13 +67,13 @@ Apache-2.0, as the package. Licences of the data allow this use; they are listed
 _COHORT_LICENCE = """\
 Whoever trained it decides, by the licences of the data, which are listed below
   where they are known."""
-_BASE_COMMAND = (
-    "`medzip train CORPUS FOLDER --form {form} --steps {steps} --rate {rate} "
-    "--per-volume {per_volume} --seed {seed} --threads {threads}`"
-)
+_BASE_COMMAND = """\
+`medzip train CORPUS MODELS --work FOLDER --form {form} --steps {steps} --rate {rate}
+  --seed {seed} --threads {threads}` trains its like; the sample of this one was drawn in memory,
+  before there were sample stores"""
 _COHORT_COMMAND = """\
-`medzip train STORE FOLDER --steps {steps} --batch {batch} --rate {rate} --seed {seed}`
-  on the sample store `{store}`"""
+`medzip train STORE MODELS --work FOLDER --steps {steps} --batch {batch} --rate {rate}
+  --seed {seed}` on the sample store `{store}`"""
 
 
 def model_card(about: Mapping[str, Any], digest: str, neighbours: int, hidden: str) -> str:
