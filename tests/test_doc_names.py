@@ -17,7 +17,7 @@ DOTTED = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+")
 FOLDERS = "|".join((*CODE, "docs", "infra"))
 # no path with a placeholder in it: tests/golden/archive-<version>, benchmarks/results/NAME.json
 PATH = re.compile(rf"(?<![\w./<-])(?:{FOLDERS})/[\w./-]*+(?![<*{{\\])")
-OTHERS = ("--pool",)  # options of other programs
+OTHERS = ("--param", "--pool")  # options of other programs
 FILES = (
     "json",
     "jsonl",
