@@ -1,8 +1,8 @@
 """Compress a cohort of DICOM files into a proven archive, on a Dask cluster.
 
-    python -m flows.archive SOURCE... ARCHIVE [--profile default] [--workers 2]
-                            [--cluster infra/dask/slurm.yaml | --scheduler tcp://host:8786]
-                            [--report DIR] [--json]
+    medzip flow archive SOURCE... ARCHIVE [--profile default] [--workers 2]
+                        [--cluster infra/dask/slurm.yaml | --scheduler tcp://host:8786]
+                        [--report DIR] [--json]
 
 The same job as ``medzip compress``, with the same archive at its end: find the series, stage their
 voxels, fit, encode, seal, prove in another process, commit, report. Exit codes: 0 done, 1 something
@@ -11,7 +11,6 @@ failed or does not match, 2 usage. A source that does not exist is a failure, as
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 import time
@@ -28,26 +27,24 @@ from prefect.states import Failed
 
 from flows.artifacts import Progress, objects_table
 from flows.books import balanced
-from flows.cluster import ClusterError, ClusterSpec
+from flows.cluster import ClusterSpec
 from flows.line import Line
 from flows.lots import lots_of
-from flows.printing import print_json, print_summary, told_on_stderr
+from flows.printing import told_on_stderr
 from flows.reporting import COMPARED, report_run
 from flows.running import workers_of
 from medzip import archive as steps
 from medzip.archive import SeriesRecord, Summary
 from medzip.archive.compressing import check_places
-from medzip.errors import MedZipError, SourceError
+from medzip.errors import MedZipError
 from tasks.archive import publish_index
 from tasks.policy import StepFailedError
 from tasks.series import scan_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from medzip.archive import ObjectPlan
 
-__all__ = ["IncompleteError", "archive_cohort", "main"]
+__all__ = ["IncompleteError", "archive_cohort"]
 
 
 @flow(name="medzip-archive", flow_run_name="archive-{profile}", persist_result=False)
@@ -179,73 +176,3 @@ def _archive_all(
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return balanced(plans, records, profile)
-
-
-def check_exist(sources: Sequence[str]) -> None:
-    """Refuse sources that do not exist, before anything is started or created.
-
-    Raises
-    ------
-    SourceError
-        Naming the first of them.
-    """
-    for path in sources:
-        if not Path(path).exists():
-            raise SourceError(f"{path}: expected a file or folder, got nothing; check the path")
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the flow from a terminal; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.archive",
-        description="Compress a cohort of DICOM files into a proven archive, on a Dask cluster.",
-    )
-    parser.add_argument("source", nargs="+", metavar="SOURCE", help="folders or files; not changed")
-    parser.add_argument("archive", metavar="ARCHIVE", help="folder of the archive")
-    parser.add_argument("--profile", choices=("fast", "default", "max"), default="default")
-    parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default 2)")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--cluster", metavar="YAML", help="description of a Dask cluster")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler that runs already")
-    parser.add_argument("--report", metavar="DIR", help="folder of the report (ARCHIVE-report)")
-    parser.add_argument(
-        "--compare",
-        type=int,
-        default=COMPARED,
-        metavar="N",
-        help="measure other codecs on the N largest objects for the report (default %(default)s)",
-    )
-    parser.add_argument("--models", metavar="REGISTRY", help="registry of models to choose from")
-    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
-    arguments = vars(parser.parse_args(argv))
-    as_json = arguments.pop("json")
-    if arguments["workers"] is not None and arguments["workers"] < 1:
-        parser.error(f"expected at least one worker, got {arguments['workers']}")
-    try:
-        cluster = arguments["cluster"]
-        ClusterSpec.read(
-            path=Path(cluster) if cluster else None,
-            scheduler=arguments["scheduler"],
-            workers=arguments["workers"],
-        ).runner()
-    except ClusterError as error:
-        parser.error(str(error))
-    try:
-        check_exist(arguments["source"])
-        summary = archive_cohort(**arguments)
-    except IncompleteError as error:
-        summary = error.summary
-    except StepFailedError:  # the flow has said why
-        return 1
-    except (MedZipError, OSError) as error:
-        print(f"error: {steps.failure_of(None, 'start', error).message}", file=sys.stderr)
-        return 1
-    if as_json:
-        print_json(summary)
-    else:
-        print_summary(summary)
-    return 0 if summary.ok else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """The papers' six benchmarks on a cohort of volumes, on a Dask cluster.
 
-    python -m flows.benchmarks COHORT OUT [--unseen FOLDER] [--size small] [--results JSON]
+    medzip flow benchmarks COHORT OUT [--unseen FOLDER] [--size small] [--results JSON]
                                [--document MARKDOWN] [--workers 2 | --cluster YAML | --scheduler A]
 
 A run that was stopped goes on: models that are done lie in OUT/jobs, a training that was killed in
@@ -11,7 +11,6 @@ something failed (the figures of all else are there), 2 usage.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 import time
@@ -27,11 +26,9 @@ from prefect.artifacts import (
 )
 from prefect.futures import as_completed
 
-from flows.cluster import ClusterError, ClusterSpec
+from flows.cluster import ClusterSpec
 from flows.printing import told_on_stderr
 from flows.running import on_gpu, workers_of
-from medzip.archive import failure_of
-from medzip.errors import MedZipError
 from medzip.papers.benchmarks.cohort import choose_cohort
 from medzip.papers.benchmarks.collect import collect, write_rows
 from medzip.papers.benchmarks.heat import heat_rows, write_pictures
@@ -42,13 +39,11 @@ from tasks.benchmarks import measure_model, measure_others
 from tasks.policy import StepFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from prefect.futures import PrefectFuture
 
     from medzip.papers.benchmarks.results import Reproduction
 
-__all__ = ["main", "run_benchmarks"]
+__all__ = ["run_benchmarks"]
 
 SECONDS_BETWEEN_UPDATES = 2.0
 
@@ -199,37 +194,3 @@ def _artifacts(found: Reproduction, document: str) -> None:
                 key=f"medzip-benchmark-{number}",
                 description="bits per voxel, LSTM, order-0 coder as published",
             )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the flow from a terminal; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.benchmarks", description="The papers' six benchmarks on a cohort."
-    )
-    parser.add_argument("cohort", metavar="COHORT", help="volumes to train and test on")
-    parser.add_argument("out", metavar="OUT", help="folder of this run; keep it to resume")
-    parser.add_argument("--unseen", metavar="FOLDER", help="MR volumes to test on only")
-    parser.add_argument("--size", choices=tuple(SIZES), default="small")
-    parser.add_argument("--results", metavar="JSON", help="where else the figures go")
-    parser.add_argument("--document", metavar="MARKDOWN", help="where else the page goes")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default 2)")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--cluster", metavar="YAML", help="description of a Dask cluster")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler that runs already")
-    arguments = vars(parser.parse_args(argv))
-    try:
-        done = run_benchmarks(**arguments)
-    except ClusterError as error:
-        parser.error(str(error))
-    except (MedZipError, OSError) as error:
-        print(f"error: {failure_of(None, 'start', error).message}", file=sys.stderr)
-        return 1
-    print(f"{done['models']} models: {done['document']}")
-    for key in done["failed"]:
-        print(f"failed: {key}", file=sys.stderr)
-    return 1 if done["failed"] else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,7 +6,6 @@ other programs, and Prefect, which keeps texts of exceptions in its database, ma
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from medzip.archive import Summary
 
-__all__ = ["print_json", "print_summary", "told_on_stderr"]
+__all__ = ["print_summary", "told_on_stderr"]
 
 TEXT_COLUMNS = {"object", "kind", "verdict", "failure"}
 TABLE_WIDTH = 160
@@ -54,11 +53,6 @@ def told_on_stderr() -> Iterator[None]:
         print(f"error: {failed.failure.message}", file=sys.stderr)
         # `from None`: the cause's text would put paths into the log
         raise failed from None
-
-
-def print_json(summary: Summary) -> None:
-    """Print a summary to stdout, for programs."""
-    print(json.dumps(summary.public(), indent=2, sort_keys=True))
 
 
 def print_summary(summary: Summary) -> None:

@@ -1,7 +1,7 @@
 """Train a model on a cohort and code its archive anew where that makes it smaller.
 
-    python -m flows.recompress ARCHIVE [--source DICOM...] [--learn-from FOLDER...] [--models DIR]
-                               [--form default] [--voxels N] [--steps N] [--no-training]
+    medzip flow recompress ARCHIVE [--source DICOM...] [--learn-from FOLDER...] [--models DIR]
+                               [--form default] [--voxels N] [--steps N] [--no-train]
                                [--profile P] [--workers 2 | --cluster YAML | --scheduler ADDRESS]
 
     (source -> archive) -> sample -> train -> publish -> recompress -> prove -> replace -> report
@@ -13,8 +13,6 @@ the models that it takes included. A run that was killed goes on where it was. E
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
 import sys
 import time
@@ -29,9 +27,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from prefect import flow
 from prefect.states import Failed
 
-from flows.archive import IncompleteError, archive_cohort
+from flows.archive import archive_cohort
 from flows.artifacts import Share, gains_table
-from flows.cluster import ClusterError, ClusterSpec
+from flows.cluster import ClusterSpec
 from flows.printing import told_on_stderr
 from flows.reporting import report_run
 from flows.rework import Rework
@@ -39,7 +37,7 @@ from flows.running import workers_of
 from flows.sample import sample_training_set
 from flows.train import train_on_samples
 from medzip import archive as steps
-from medzip.archive import RecompressSummary, Summary, Verdict, failure_of
+from medzip.archive import RecompressSummary, Summary, Verdict
 from medzip.archive.describing import object_paths
 from medzip.archive.layout import open_archive
 from medzip.archive.recompressing import Recompressed, end_recompressing
@@ -48,7 +46,6 @@ from medzip.codec.model import shipped_models
 from medzip.errors import MedZipError
 from medzip.report import GainRecord
 from medzip.training.network import NetworkRun
-from tasks.policy import StepFailedError
 from tasks.recompressing import describe_objects, find_objects
 
 if TYPE_CHECKING:
@@ -57,7 +54,7 @@ if TYPE_CHECKING:
     from medzip.archive import SeriesRecord
     from medzip.archive.recompressing import Candidate
 
-__all__ = ["UnfinishedError", "main", "recompress_cohort"]
+__all__ = ["UnfinishedError", "recompress_cohort"]
 
 
 @flow(name="medzip-recompress", flow_run_name="recompress-{form}", persist_result=False)
@@ -246,76 +243,3 @@ def _as_it_is(record: SeriesRecord, tried: Recompressed | None) -> SeriesRecord:
     if tried.record is not None:
         return tried.record
     return replace(record, verdict=Verdict.ALREADY_PROVEN, trials=tried.trials)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the flow from a terminal; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.recompress",
-        description="Train a model on a cohort and recompress its archive where that pays.",
-    )
-    parser.add_argument("archive", metavar="ARCHIVE", help="folder of the archive")
-    parser.add_argument("--source", action="append", help="DICOM files to archive first")
-    parser.add_argument("--learn-from", action="append", metavar="FOLDER", help="(the archive)")
-    parser.add_argument("--models", metavar="REGISTRY", help="registry (ARCHIVE-models)")
-    parser.add_argument("--no-training", dest="train", action="store_false")
-    parser.add_argument("--modality", default="", help="CT or MR: learn from those alone")
-    parser.add_argument("--form", default="default", help="fast, default or wide")
-    parser.add_argument("--voxels", type=int, default=4_000_000, metavar="N")
-    parser.add_argument("--steps", dest="training_steps", type=int, default=10_000, metavar="N")
-    parser.add_argument("--batch", type=int, default=4096, metavar="N")
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--profile", choices=("fast", "default", "max"))
-    parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default 2)")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--cluster", metavar="YAML", help="description of a Dask cluster")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler that runs already")
-    parser.add_argument("--report", metavar="DIR", help="folder of the report (ARCHIVE-report)")
-    parser.add_argument("--compare", type=int, default=0, metavar="N")
-    parser.add_argument("--json", action="store_true", help="print the gains as JSON")
-    arguments = vars(parser.parse_args(argv))
-    as_json = arguments.pop("json")
-    try:
-        summary = recompress_cohort(**arguments)
-    except UnfinishedError as error:
-        summary = error.summary
-    except (IncompleteError, StepFailedError):  # the flow has said why
-        return 1
-    except ClusterError as error:
-        parser.error(str(error))
-    except (MedZipError, OSError) as error:
-        print(f"error: {failure_of(None, 'start', error).message}", file=sys.stderr)
-        return 1
-    if as_json:
-        print(json.dumps(gains_of(summary), indent=2))
-    else:
-        print(
-            f"{summary.replaced} of {len(summary.objects)} objects replaced, "
-            f"{summary.before_bytes} -> {summary.after_bytes} bytes "
-            f"({summary.model_bytes} of models) in {summary.seconds:.0f} s"
-        )
-    return 1 if summary.failures else 0
-
-
-def gains_of(summary: RecompressSummary) -> dict[str, Any]:
-    """The summary as JSON; no texts of failures, which hold paths."""
-    return {
-        "before_bytes": summary.before_bytes,
-        "after_bytes": summary.after_bytes,
-        "model_bytes": summary.model_bytes,
-        "objects": [
-            {
-                "name": one.name,
-                "outcome": one.outcome.value,
-                "reason": one.reason,
-                "before_bytes": one.before_bytes,
-                "after_bytes": one.after_bytes,
-            }
-            for one in summary.objects
-        ],
-    }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,7 @@
 """Sample a cohort into a store to train on, on a Dask cluster.
 
-    python -m flows.sample SOURCE... STORE [--voxels 1000000] [--form default]
-                           [--modality CT] [--seed 0] [--workers 2 | --cluster YAML | --scheduler A]
+    medzip flow sample SOURCE... STORE [--voxels 1000000] [--form default]
+                       [--modality CT] [--seed 0] [--workers 2 | --cluster YAML | --scheduler A]
 
 A run that was killed goes on with the series that are missing. Exit codes: 0 done, 1 something
 failed, 2 usage.
@@ -9,7 +9,6 @@ failed, 2 usage.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import shutil
 import sys
@@ -20,12 +19,11 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from flows.cluster import ClusterError, ClusterSpec
+from flows.cluster import ClusterSpec
 from flows.printing import told_on_stderr
 from flows.running import workers_of
 from flows.training_artifacts import samples_table
-from medzip.archive import Failure, failure_of
-from medzip.errors import MedZipError
+from medzip.archive import Failure
 from medzip.training.forms import form_named
 from medzip.training.sampling import scratch_of
 from medzip.training.store import SampleStore
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
 
     from medzip.volumes import CohortSeries
 
-__all__ = ["main", "sample_training_set"]
+__all__ = ["sample_training_set"]
 
 MOST_TASKS = 256
 """Tasks of a sampling, at most: each stays in the scheduler's memory."""
@@ -158,37 +156,3 @@ def _sample_all(runner: DaskTaskRunner, cohort: Sequence[CohortSeries], store: S
         print(f"{failure.name}: {failure.message}", file=sys.stderr)
     if failures:
         raise StepFailedError(failures[0], transient=False)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the flow from a terminal; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.sample", description="Sample a cohort into a store to train on."
-    )
-    parser.add_argument("source", nargs="+", metavar="SOURCE", help="folders; not changed")
-    parser.add_argument("store", metavar="STORE", help="folder of the store")
-    parser.add_argument("--voxels", type=int, default=1_000_000, metavar="N")
-    parser.add_argument("--form", default="default", help="whose inputs, or neighbours, to keep")
-    parser.add_argument("--modality", default="", help="CT or MR for those alone")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default 2)")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--cluster", metavar="YAML", help="description of a Dask cluster")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler that runs already")
-    parser.add_argument("--report", metavar="HTML", help="page to write (STORE-sampling.html)")
-    arguments = vars(parser.parse_args(argv))
-    try:
-        done = sample_training_set(**arguments)
-    except StepFailedError:  # the flow has said why
-        return 1
-    except ClusterError as error:
-        parser.error(str(error))
-    except (MedZipError, OSError) as error:
-        print(f"error: {failure_of(None, 'start', error).message}", file=sys.stderr)
-        return 1
-    print(f"{done['samples']} samples of {done['series']} series in {done['store']}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Train a model on a sample store, on a GPU of a Dask cluster where there is one.
 
-    python -m flows.train STORE MODELS [--steps 10000] [--batch 4096] [--start default]
+    medzip flow train STORE MODELS [--steps 10000] [--batch 4096] [--start default]
                           [--publish REGISTRY] [--workers 1 | --cluster YAML | --scheduler ADDRESS]
 
 A run that was killed goes on from its checkpoint when it is started with the same arguments, and
@@ -9,28 +9,23 @@ ends in the same model. Exit codes: 0 done, 1 something failed, 2 usage.
 
 from __future__ import annotations
 
-import argparse
 import logging
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 
-from flows.cluster import ClusterError, ClusterSpec
+from flows.cluster import ClusterSpec
 from flows.printing import told_on_stderr
 from flows.running import on_gpu, workers_of
 from flows.training_artifacts import training_artifacts
-from medzip.archive import failure_of
-from medzip.errors import MedZipError
-from medzip.papers.training.run import PredictorRun
+from medzip.papers.training.run import PredictorRun  # noqa: TC001 - Prefect reads annotations
 from medzip.training.network import NetworkRun
 from medzip.training.run import work_folder
-from tasks.policy import StepFailedError
 from tasks.training import publish_model, train_model, write_training_page
 
-__all__ = ["main", "train_on_samples"]
+__all__ = ["train_on_samples"]
 
 
 @flow(name="medzip-train", persist_result=False)
@@ -110,81 +105,3 @@ def train_on_samples(
         "bits": trained.mean_bits,
         "resumed": trained.resumed,
     }
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the flow from a terminal; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.train", description="Train a model on a sample store."
-    )
-    parser.add_argument("store", metavar="STORE", help="a complete sample store")
-    parser.add_argument("models", metavar="MODELS", help="folder that gets the model directory")
-    parser.add_argument("--steps", type=int, default=10_000, metavar="N")
-    parser.add_argument("--batch", type=int, default=4096, metavar="N")
-    parser.add_argument("--rate", type=float, default=4e-3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", help="shipped model or model directory to go on from")
-    parser.add_argument("--configuration", help="train this predictor of the papers")
-    parser.add_argument("--epochs", type=int, metavar="N", help="of such a predictor")
-    parser.add_argument("--backend", choices=("conditional", "order0"), default="conditional")
-    parser.add_argument("--leave-out", action="append", metavar="SERIES", help="judge by it")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--precision", choices=("auto", "float32", "tf32"), default="auto")
-    parser.add_argument("--checkpoint-every", type=int, default=500, metavar="STEPS")
-    parser.add_argument("--work", metavar="DIR", help="folder of checkpoint and curves")
-    parser.add_argument("--publish", metavar="REGISTRY", help="publish the model there")
-    parser.add_argument("--report", metavar="HTML", help="page to write")
-    parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default 2)")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--cluster", metavar="YAML", help="description of a Dask cluster")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler that runs already")
-    arguments = parser.parse_args(argv)
-    try:
-        done = train_on_samples(
-            arguments.store,
-            arguments.models,
-            _run(arguments),
-            arguments.work,
-            arguments.publish,
-            arguments.report,
-            arguments.workers,
-            arguments.cluster,
-            arguments.scheduler,
-        )
-    except StepFailedError:  # the flow has said why
-        return 1
-    except ClusterError as error:
-        parser.error(str(error))
-    except (MedZipError, OSError) as error:
-        print(f"error: {failure_of(None, 'start', error).message}", file=sys.stderr)
-        return 1
-    print(f"{done['bits']:.4f} bits a voxel held out: {done['folder']}")
-    return 0
-
-
-def _run(arguments: argparse.Namespace) -> NetworkRun | PredictorRun:
-    """What the options ask for."""
-    if arguments.configuration is not None:
-        return PredictorRun(
-            arguments.configuration,
-            arguments.epochs,
-            arguments.seed,
-            arguments.backend,
-            arguments.device,
-            arguments.checkpoint_every,
-        )
-    return NetworkRun(
-        arguments.steps,
-        arguments.batch,
-        arguments.rate,
-        arguments.seed,
-        arguments.start,
-        tuple(arguments.leave_out or ()),
-        arguments.device,
-        arguments.precision,
-        arguments.checkpoint_every,
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

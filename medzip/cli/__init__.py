@@ -1,5 +1,5 @@
 """The command `medzip`."""
 
-from medzip.cli.app import app, main
+from medzip.cli.command import app, main
 
 __all__ = ["app", "main"]

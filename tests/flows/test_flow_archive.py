@@ -18,12 +18,14 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.sorting import FlowRunSort
 
 import medzip.cli
-from flows.archive import IncompleteError, archive_cohort, main
+from flows.archive import IncompleteError, archive_cohort
 from flows.demo import differences
 from flows.line import Line
 from medzip import archive as steps
 from medzip.archive import Summary, Verdict, archive_lock, inspect, restore, scan, verify
 from medzip.report import read_report_rows
+
+from .flow_command import flow_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -200,7 +202,7 @@ def test_an_object_that_gets_lost_is_a_failure_of_the_run(
 
     monkeypatch.setattr(Line, "take", take)
     options = ["--profile", "fast", "--scheduler", scheduler, "--compare", "0", "--json"]
-    assert main([str(cohort / "samples"), str(tmp_path / "archive"), *options]) == 1
+    assert flow_command("archive", cohort / "samples", tmp_path / "archive", *options) == 1
     assert newest_run().state_name == "Failed"
     said = capsys.readouterr()
     summary = json.loads(said.out)
@@ -268,7 +270,7 @@ def test_exit_codes_and_json(
 ) -> None:
     archive = tmp_path / "archive"
     options = ["--profile", "fast", "--scheduler", scheduler, "--compare", "0", "--json"]
-    assert main([str(cohort), str(archive), *options]) == 0
+    assert flow_command("archive", str(cohort), str(archive), *options) == 0
     summary = json.loads(capsys.readouterr().out)
     assert {record["verdict"] for record in summary["objects"]} == {"proven"}
     assert summary["ok"] is True
@@ -288,9 +290,7 @@ def test_wrong_usage_is_exit_code_two(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
+    assert flow_command("archive", *arguments) == 2
     assert not (tmp_path / "archive").exists()
 
 
@@ -298,7 +298,7 @@ def test_a_missing_source_ends_as_in_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["none", "archive"]) == 1
+    assert flow_command("archive", "none", "archive") == 1
     assert "none: expected a file or folder, got nothing; check the path" in capsys.readouterr().err
     monkeypatch.setattr("sys.argv", ["medzip", "compress", "none", "archive"])
     with pytest.raises(SystemExit) as caught:
@@ -319,7 +319,7 @@ def test_an_archive_inside_its_source_is_told_to_the_operator_alone(
 ) -> None:
     source = tmp_path / "ROE^RICHARD"
     source.mkdir()
-    assert main([str(source), str(source / "archive")]) == 1
+    assert flow_command("archive", str(source), str(source / "archive")) == 1
     assert f"({source}); name a folder outside" in capsys.readouterr().err
     run = newest_run()
     assert run.state_name == "Failed"
@@ -332,7 +332,7 @@ def test_an_archive_that_is_held_is_told_to_the_operator_alone(
 ) -> None:
     archive = tmp_path / "archive of POE^PAULA"
     with archive_lock(archive):
-        assert main([str(empty_folder(tmp_path)), str(archive)]) == 1
+        assert flow_command("archive", str(empty_folder(tmp_path)), str(archive)) == 1
     assert f"{archive}: expected to be the only run that writes" in capsys.readouterr().err
     assert "POE^PAULA" not in said_to_prefect(newest_run())
 
@@ -345,7 +345,7 @@ def test_a_disk_that_is_read_only_is_one_line(
 
     source, archive = empty_folder(tmp_path), tmp_path / "archive of POE^PAULA"
     monkeypatch.setattr(steps, "archive_lock", read_only)
-    assert main([str(source), str(archive)]) == 1
+    assert flow_command("archive", str(source), str(archive)) == 1
     line = f"error: {archive}: expected to start, got: Read-only file system; "
     assert line in capsys.readouterr().err
     run = newest_run()
@@ -356,9 +356,9 @@ def test_a_disk_that_is_read_only_is_one_line(
 def test_what_the_system_refuses_before_the_flow_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def flow(**arguments: object) -> None:
+    def flow(*arguments: object, **options: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), "home")
 
     monkeypatch.setattr("flows.archive.archive_cohort", flow)
-    assert main([str(empty_folder(tmp_path)), str(tmp_path / "archive")]) == 1
+    assert flow_command("archive", str(empty_folder(tmp_path)), str(tmp_path / "archive")) == 1
     assert capsys.readouterr().err.startswith("error: home: expected to start, got: Read-only")

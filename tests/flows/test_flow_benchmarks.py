@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from prefect.client.orchestration import get_client
 
-from flows.benchmarks import main, run_benchmarks
+from flows.benchmarks import run_benchmarks
 from medzip.bench.phantom import ct_volume
 from medzip.papers.benchmarks.results import Reproduction
 from medzip.papers.benchmarks.sizes import SIZES
+
+from .flow_command import flow_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,5 +87,5 @@ def test_flow_measures_writes_and_goes_on(
 def test_a_folder_that_is_missing_is_said(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(tmp_path / "none"), str(tmp_path / "out")]) == 1
+    assert flow_command("benchmarks", str(tmp_path / "none"), str(tmp_path / "out")) == 1
     assert "expected a folder of images" in capsys.readouterr().err

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from flows.printing import print_json
 from medzip.archive import Failure, ObjectPlan, Summary, Verdict, failed_record
+from medzip.cli.console import show_json
 from medzip.dicom.records import FileEntry
 
 PATH = "/in/DOE^JANE/1.dcm"
@@ -27,7 +27,7 @@ def summary() -> Summary:
 def test_json_says_what_failed_without_a_path(
     summary: Summary, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_json(summary)
+    show_json(summary.public())
     said = capsys.readouterr().out
     assert "DOE" not in said
     assert json.loads(said)["failures"] == [

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +16,15 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from flows.demo import differences
-from flows.recompress import UnfinishedError, main, recompress_cohort
+from flows.recompress import UnfinishedError, recompress_cohort
 from medzip import archive as steps
 from medzip.archive import encoding, restore, verify
 from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series
 from medzip.codec.model import Model, base_model
 from medzip.models import Registry
 from medzip.report import read_report_rows
+
+from .flow_command import PROGRAM, flow_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,16 +152,14 @@ def test_an_object_that_fails_stays_and_the_others_go_on(
     [[], ["archive", "--profile", "best"], ["archive", "--cluster", "a", "--scheduler", "b"]],
 )
 def test_wrong_usage_is_exit_code_two(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
+    assert flow_command("recompress", *arguments) == 2
 
 
 def test_no_archive_is_one_line(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "DOE^JANE").mkdir()
-    assert main([str(tmp_path / "DOE^JANE"), "--no-training"]) == 1
+    assert flow_command("recompress", str(tmp_path / "DOE^JANE"), "--no-train") == 1
     assert "expected a MedZip archive" in capsys.readouterr().err
     with get_client(sync_client=True) as client:
         run = client.read_flow_runs()[-1]
@@ -173,7 +172,7 @@ def test_killed_flow_goes_on(
     archive: Path, source: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     """Killed while it trains, while it codes and while it replaces; nothing is lost."""
-    command = [sys.executable, "-m", "flows.recompress", str(archive), *OPTIONS, "--workers", "2"]
+    command = [*PROGRAM, "recompress", str(archive), *OPTIONS, "--workers", "2"]
     patterns = ["archive-models-samples/*/series/*", "archive/work/*/models/fit.json"]
     patterns.append("archive/work/*/replace.json")
     log = tmp_path / "log"

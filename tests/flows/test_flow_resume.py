@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,8 @@ import pytest
 from flows.demo import differences
 from medzip.archive import restore, verify
 from medzip.bench.phantom import SeriesSpec, ct_volume, write_series
+
+from .flow_command import PROGRAM
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(cohort: Path, archive: Path) -> list[str]:
     options = ["--profile", "fast", "--workers", "2", "--compare", "0"]
-    return [sys.executable, "-m", "flows.archive", str(cohort), str(archive), *options]
+    return [*PROGRAM, "archive", str(cohort), str(archive), *options]
 
 
 def start(

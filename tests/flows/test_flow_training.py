@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,9 +17,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 
 from flows.cluster import ClusterSpec
 from flows.running import on_gpu
-from flows.sample import main as sample_main
 from flows.sample import sample_training_set
-from flows.train import main as train_main
 from flows.train import train_on_samples
 from medzip.bench.phantom import SeriesSpec, ct_volume, write_series
 from medzip.models import Registry
@@ -31,6 +28,7 @@ from medzip.training.learning import CURVES
 from medzip.training.network import NetworkRun
 from medzip.training.store import SampleStore
 
+from .flow_command import PROGRAM, flow_command
 from .test_flow_resume import kill
 
 if TYPE_CHECKING:
@@ -175,19 +173,17 @@ def test_usage_and_failures_have_exit_codes(
     home: Path, scheduler: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     where = ["--scheduler", scheduler]
-    with pytest.raises(SystemExit) as caught:
-        train_main([])
-    assert caught.value.code == 2
-    assert sample_main([str(tmp_path / "none"), str(tmp_path / "store"), *where]) == 1
+    assert flow_command("train") == 2
+    assert flow_command("sample", tmp_path / "none", tmp_path / "store", *where) == 1
     assert "check the path" in capfd.readouterr().err
-    assert train_main([str(tmp_path / "none"), str(tmp_path / "models"), *where]) == 1
+    assert flow_command("train", tmp_path / "none", tmp_path / "models", *where) == 1
     assert "expected a sample store" in capfd.readouterr().err
 
 
 def command(store: Path, models: Path, work: Path) -> list[str]:
     options = ["--steps", "1500", "--batch", "512", "--checkpoint-every", "50", "--workers", "1"]
     where = [str(store), str(models), "--work", str(work)]
-    return [sys.executable, "-m", "flows.train", *where, *options]
+    return [*PROGRAM, "train", *where, *options]
 
 
 def start(arguments: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:

@@ -66,7 +66,7 @@ def _head(results: Reproduction) -> str:
         "so what is compared are **savings against JPEG 2000 (and JP3D) on the same volumes**: "
         "one minus the ratio of mean bits."
     )
-    command = f"    python -m flows.benchmarks CT OUT{folder} --size {size['name']}\n"
+    command = f"    medzip flow benchmarks CT OUT{folder} --size {size['name']}\n"
     return f"# The papers' benchmarks, repeated\n\n{made}\n{command}\n{compared}"
 
 

@@ -93,10 +93,10 @@ app.add_typer(bench, name="bench")
 app.add_typer(papers, name="papers")
 
 
-def main() -> None:
-    """Run the command; errors that are made for people end it without a traceback."""
+def main(command: typer.Typer = app) -> None:
+    """Run a command; errors that are made for people end it without a traceback."""
     try:
-        app()
+        command()
     except (MedZipError, OSError) as error:
         show_error(f"medzip: {error}")
         sys.exit(1)

@@ -1,0 +1,171 @@
+"""`medzip flow sample`, `train` and `benchmarks`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.command.where import (
+    Cluster,
+    Device,
+    Modality,
+    Page,
+    Scheduler,
+    Workers,
+    told_by_the_flow,
+)
+from medzip.cli.console import show_error, show_line
+from medzip.cli.options import sources_and_last
+
+__all__ = ["benchmarks", "sample", "train"]
+
+
+def sample(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            help="DICOM, arrays, an index.json or archives, then the store.",
+            metavar="SOURCE... STORE",
+        ),
+    ],
+    voxels: Annotated[
+        int, typer.Option(min=1000, help="Voxels in all, equally by scanner and kernel.")
+    ] = 1_000_000,
+    form: Annotated[
+        str,
+        typer.Option(help="Whose inputs to keep: fast, default, wide; or a shape of the papers."),
+    ] = "default",
+    modality: Modality = "",
+    seed: Annotated[int, typer.Option(help="Of every choice.")] = 0,
+    report: Page = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Run `sample_training_set`.
+
+    Many parameters: each is an option of the command line.
+    """
+    sources, store = sources_and_last(paths, "STORE")
+    with told_by_the_flow(workers, cluster, scheduler) as where:
+        from flows.sample import sample_training_set
+
+        done = sample_training_set(
+            [str(source) for source in sources],
+            str(store),
+            voxels=voxels,
+            form=form,
+            modality=modality,
+            seed=seed,
+            report=report,
+            **where,
+        )
+    show_line(f"{done['samples']} samples of {done['series']} series in {done['store']}")
+
+
+def train(
+    store: Annotated[str, typer.Argument(help="A complete sample store.", metavar="STORE")],
+    models: Annotated[
+        str, typer.Argument(help="Folder that gets the model directory.", metavar="MODELS")
+    ],
+    steps: Annotated[int, typer.Option(min=1, help="Gradient steps.")] = 10_000,
+    batch: Annotated[int, typer.Option(min=16, help="Voxels a step.")] = 4096,
+    rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 4e-3,
+    seed: Annotated[int, typer.Option(help="Of weights and order.")] = 0,
+    start: Annotated[
+        str | None, typer.Option(help="Shipped model or model directory to go on from.")
+    ] = None,
+    configuration: Annotated[
+        str | None, typer.Option(help="Train this predictor of the papers.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of such a predictor.")] = None,
+    backend: Annotated[
+        str, typer.Option(help="Of such a predictor: conditional or order0.")
+    ] = "conditional",
+    leave_out: Annotated[
+        list[str] | None, typer.Option(metavar="SERIES", help="Judge by it; again for more.")
+    ] = None,
+    device: Device = "auto",
+    precision: Annotated[str, typer.Option(help="float32, tf32 or auto.")] = "auto",
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps.")] = 500,
+    work: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder of checkpoint and curves.")
+    ] = None,
+    publish: Annotated[
+        str | None, typer.Option(metavar="REGISTRY", help="Publish the model there.")
+    ] = None,
+    report: Page = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Run `train_on_samples`.
+
+    Many parameters: each is an option of the command line.
+    """
+    with told_by_the_flow(workers, cluster, scheduler) as where:
+        from flows.train import train_on_samples
+        from medzip.papers.training.run import PredictorRun
+        from medzip.training.network import NetworkRun
+
+        run: NetworkRun | PredictorRun
+        if configuration is not None:
+            run = PredictorRun(configuration, epochs, seed, backend, device, checkpoint_every)
+        else:
+            run = NetworkRun(
+                steps,
+                batch,
+                rate,
+                seed,
+                start,
+                tuple(leave_out or ()),
+                device,
+                precision,
+                checkpoint_every,
+            )
+        done = train_on_samples(store, models, run, work, publish, report, **where)
+    show_line(f"{done['bits']:.4f} bits a voxel held out: {done['folder']}")
+
+
+def benchmarks(
+    cohort: Annotated[str, typer.Argument(help="Volumes to train and test on.", metavar="COHORT")],
+    out: Annotated[str, typer.Argument(help="Folder of this run; resumes.", metavar="OUT")],
+    unseen: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="MR volumes to test on only.")
+    ] = None,
+    size: Annotated[str, typer.Option(help="small or full.")] = "small",
+    results: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Where else the figures go.")
+    ] = None,
+    document: Annotated[
+        str | None, typer.Option(metavar="MARKDOWN", help="Where else the page goes.")
+    ] = None,
+    device: Device = "auto",
+    workers: Workers = None,
+    cluster: Cluster = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Run `run_benchmarks`.
+
+    Many parameters: each is an option of the command line.
+    """
+    with told_by_the_flow(workers, cluster, scheduler) as where:
+        from flows.benchmarks import run_benchmarks
+
+        done = run_benchmarks(
+            cohort,
+            out,
+            unseen=unseen,
+            size=size,
+            results=results,
+            document=document,
+            device=device,
+            **where,
+        )
+    show_line(f"{done['models']} models: {done['document']}")
+    for key in done["failed"]:
+        show_error(f"failed: {key}")
+    if done["failed"]:
+        raise typer.Exit(1)

@@ -1,0 +1,68 @@
+"""Options of all flows: where a run works, and what it leaves for people."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from medzip.cli.console import show_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "Cluster",
+    "Compare",
+    "Device",
+    "Modality",
+    "Page",
+    "Report",
+    "Scheduler",
+    "Workers",
+    "told_by_the_flow",
+]
+
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Worker processes (2, or as the cluster file says)."),
+]
+Cluster = Annotated[str | None, typer.Option(metavar="YAML", help="Description of a Dask cluster.")]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler that runs already.")
+]
+Report = Annotated[
+    str | None, typer.Option(metavar="DIR", help="Folder of the report (ARCHIVE-report).")
+]
+Compare = Annotated[
+    int,
+    typer.Option(min=0, help="Measure other codecs on so many largest objects, for the report."),
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+Modality = Annotated[str, typer.Option(help="CT or MR: those alone.")]
+Page = Annotated[str | None, typer.Option("--report", metavar="HTML", help="Page to write.")]
+
+
+@contextmanager
+def told_by_the_flow(
+    workers: int | None, cluster: str | None, scheduler: str | None
+) -> Iterator[dict[str, Any]]:
+    """Where a flow runs, checked before anything starts; failures that the flow has told end it."""
+    from flows.cluster import ClusterError, ClusterSpec
+    from medzip.archive import failure_of
+    from medzip.errors import MedZipError
+    from tasks.policy import StepFailedError
+
+    try:
+        path = Path(cluster) if cluster else None
+        ClusterSpec.read(path=path, scheduler=scheduler, workers=workers).runner()
+        yield {"workers": workers, "cluster": cluster, "scheduler": scheduler}
+    except ClusterError as error:
+        raise typer.BadParameter(str(error)) from error
+    except StepFailedError as error:
+        raise typer.Exit(1) from error
+    except (MedZipError, OSError) as error:
+        show_error(f"error: {failure_of(None, 'start', error).message}")
+        raise typer.Exit(1) from error
