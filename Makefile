@@ -17,7 +17,7 @@ help: ## Show the targets
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "expected Python 3.11 or newer, got " + sys.version + "; set PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,all]'
 	@echo "compiling kernels (once)"
 	$(BIN)/python -c 'import numpy as np, medzip; medzip.decode(medzip.encode(np.arange(65536, dtype="i2").reshape(4, 128, 128)))'
 	touch $@

@@ -10,6 +10,7 @@ __all__ = [
     "ArchiveError",
     "CorruptStreamError",
     "MedZipError",
+    "MissingExtraError",
     "ModelError",
     "ProverError",
     "SourceError",
@@ -36,6 +37,10 @@ class CorruptStreamError(MedZipError, ValueError):
 
 class ModelError(MedZipError, ValueError):
     """A model that is missing, malformed, or whose arithmetic cannot be proven exact."""
+
+
+class MissingExtraError(MedZipError, ImportError):
+    """A package that an extra of this one brings, and that is not installed."""
 
 
 class SourceError(MedZipError, OSError):

@@ -101,3 +101,31 @@ def test_reading_through_zarr_imports_no_more(tmp_path: Path) -> None:
     imported(write, str(path), "7")
     names = imported(read, str(path))
     assert not names & {"pyarrow", *ORCHESTRATOR, *PAGES}
+
+
+WITHOUT_EXTRAS = """
+import importlib, pkgutil, sys
+from medzip.extras import EXTRAS
+absent = {module for modules in EXTRAS.values() for module in modules}
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+import medzip
+for found in pkgutil.walk_packages(medzip.__path__, "medzip."):
+    if not found.name.startswith(("medzip.bench", "medzip.papers.benchmarks", "medzip.report",
+                                  "medzip.testing")):
+        importlib.import_module(found.name)
+from medzip.errors import MissingExtraError
+try:
+    import medzip.report
+except MissingExtraError as error:
+    assert "pip install 'medzip[report]'" in str(error)
+else:
+    raise AssertionError
+"""
+
+
+def test_all_but_pages_and_comparisons_import_without_extras() -> None:
+    imported(WITHOUT_EXTRAS)

@@ -30,7 +30,7 @@ from medzip.cli.sample import sample
 from medzip.cli.train import train
 from medzip.cli.verify import inspect, verify
 from medzip.errors import MedZipError
-from medzip.extras import missing_extra
+from medzip.extras import extras_named
 
 __all__ = ["app", "main"]
 
@@ -96,13 +96,8 @@ app.add_typer(papers, name="papers")
 def main(command: typer.Typer = app) -> None:
     """Run a command; errors that are made for people end it without a traceback."""
     try:
-        command()
+        with extras_named():
+            command()
     except (MedZipError, OSError) as error:
         show_error(f"medzip: {error}")
-        sys.exit(1)
-    except ModuleNotFoundError as error:
-        remedy = missing_extra(error)
-        if remedy is None:
-            raise
-        show_error(f"medzip: {remedy}")
         sys.exit(1)

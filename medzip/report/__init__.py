@@ -8,12 +8,15 @@ the first digits of a digest and the shape of its volumes.
 
 from __future__ import annotations
 
-from medzip.report.dataset import ReportRows, read_report_rows, write_report_rows
-from medzip.report.html import render_report
-from medzip.report.learning import render_sampling, render_training
-from medzip.report.pictures import residual_picture
-from medzip.report.records import GainRecord, PeerRecord, PictureRecord
-from medzip.report.rows import rows_from
+from medzip.extras import extras_named
+
+with extras_named():
+    from medzip.report.dataset import ReportRows, read_report_rows, write_report_rows
+    from medzip.report.html import render_report
+    from medzip.report.learning import render_sampling, render_training
+    from medzip.report.pictures import residual_picture
+    from medzip.report.records import GainRecord, PeerRecord, PictureRecord
+    from medzip.report.rows import rows_from
 
 __all__ = [
     "GainRecord",
