@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from prefect_dask import DaskTaskRunner
 
-    from medzip.volumes import CohortSeries
+    from medzip.volumes import Series
 
 __all__ = ["sample_training_set"]
 
@@ -118,7 +118,7 @@ def sample_training_set(
     }
 
 
-def _sample_all(runner: DaskTaskRunner, cohort: Sequence[CohortSeries], store: SampleStore) -> None:
+def _sample_all(runner: DaskTaskRunner, cohort: Sequence[Series], store: SampleStore) -> None:
     """Sample all series, a lot a task.
 
     Raises

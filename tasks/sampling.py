@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from medzip.training.cohort import find_cohort
 from medzip.training.sampling import sample_series
-from medzip.volumes import find_cohort
 from tasks.policy import IO_RETRIES, TAGS, StepFailedError, run_each
 
 if TYPE_CHECKING:
     from medzip.archive import Failure
     from medzip.training.store import SampledSeries, SampleStore
-    from medzip.volumes import CohortSeries
+    from medzip.volumes import Series
 
 __all__ = ["find_series", "sample_lot"]
 
@@ -29,7 +29,7 @@ HOUR = 3600.0
     persist_result=False,
     **IO_RETRIES,
 )
-def find_series(sources: tuple[str, ...], modality: str) -> tuple[CohortSeries, ...]:
+def find_series(sources: tuple[str, ...], modality: str) -> tuple[Series, ...]:
     """Find the series to learn from.
 
     Raises
@@ -52,7 +52,7 @@ def find_series(sources: tuple[str, ...], modality: str) -> tuple[CohortSeries, 
     **IO_RETRIES,
 )
 def sample_lot(
-    label: str, items: tuple[CohortSeries, ...], store: SampleStore
+    label: str, items: tuple[Series, ...], store: SampleStore
 ) -> list[SampledSeries | Failure]:
     """Sample each series into the store, as it was planned.
 

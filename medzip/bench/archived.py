@@ -7,25 +7,28 @@ are gone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medzip.archive.layout import object_path
 from medzip.archive.reader import ObjectReader
 from medzip.archive.records import NAME_DIGITS, Verdict
-from medzip.bench.bench import peer_bits
-from medzip.bench.peers import REPORT_PEERS
+from medzip.bench.measuring import Settings, codec_info, measure
+from medzip.bench.peers import REPORT_PEERS, select
 from medzip.codec import residual_slab
 from medzip.report.html import PICTURED
 from medzip.report.pictures import residual_picture
+from medzip.report.records import WHOLE_VOLUME, PeerRecord
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
-    from medzip.archive.records import SeriesRecord
-    from medzip.report.records import PeerRecord, PictureRecord
+    from numpy.typing import NDArray
 
-__all__ = ["Beside", "beside", "comparable", "pictured"]
+    from medzip.archive.records import SeriesRecord
+    from medzip.report.records import PictureRecord
+
+__all__ = ["Beside", "beside", "comparable", "peer_bits", "pictured"]
 
 
 @dataclass(frozen=True)
@@ -101,3 +104,53 @@ def beside(
         tuple(peer_bits(voxels, names, series=name, volume=volume, slab=slab)),
         drawn,
     )
+
+
+def peer_bits(
+    voxels: NDArray[Any],
+    names: Sequence[str],
+    *,
+    series: str,
+    volume: int = 0,
+    slab: int = WHOLE_VOLUME,
+) -> list[PeerRecord]:
+    """Measure other codecs on the voxels of an archived series, for its report.
+
+    Parameters
+    ----------
+    voxels
+        (z, y, x): a whole volume, or one slab of it.
+    names
+        Codecs, such as :data:`medzip.bench.peers.REPORT_PEERS`.
+    series, volume, slab
+        Where the voxels are from, as the report names it; `slab` as the index of the slab where
+        only that one is given.
+
+    Returns
+    -------
+    list of PeerRecord
+        One a codec, absent ones included; one that cannot take the voxels counts as absent.
+    """
+    records = []
+    for peer in select(names):
+        info = codec_info(peer)
+        figure = measure(peer, series, voxels, Settings(bind=False)) if info.available else None
+        records.append(
+            PeerRecord(
+                series=series,
+                volume=volume,
+                slab=slab,
+                codec=peer.name,
+                label=peer.label,
+                version=info.version,
+                available=info.available and not (figure and (figure.error or figure.impossible)),
+                reason=(figure.error or figure.impossible) if figure else info.reason,
+                lossless=figure.lossless if figure else False,
+                voxels=voxels.size,
+                raw_bytes=voxels.nbytes,
+                encoded_bytes=figure.encoded_bytes if figure else 0,
+                encode_ns=figure.encode_ns if figure else 0,
+                decode_ns=figure.decode_ns if figure else 0,
+            )
+        )
+    return records

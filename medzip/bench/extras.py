@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from medzip.bench.bench import codec_info
+from medzip.bench.measuring import codec_info
 from medzip.bench.peers import select
 from medzip.bench.scaling import measure_scaling, worker_counts
 from medzip.bench.startup import measure_startup
 from medzip.cores import cores
-from medzip.volumes.sources import middle
+from medzip.volumes import middle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from medzip.bench.results import Results
-    from medzip.volumes.sources import Volume
+    from medzip.volumes import Series
 
 __all__ = ["add_scaling", "add_startup"]
 
@@ -27,11 +27,11 @@ _ROUNDS_OF = 1 << 22  # voxels that each worker codes at least, so that its star
 _PROFILE = "medzip-"
 
 
-def _first(results: Results, volumes: Sequence[Volume]) -> tuple[str, NDArray[Any]] | None:
-    """Load the first volume that could be read."""
-    for volume in volumes:
-        if volume.name not in results.skipped:
-            return volume.name, middle(volume.load(), _SLAB)
+def _first(results: Results, series: Sequence[Series]) -> tuple[str, NDArray[Any]] | None:
+    """Load the first series that could be read."""
+    for one in series:
+        if one.title not in results.skipped:
+            return one.title, middle(one.load(), _SLAB)
     return None
 
 
@@ -44,7 +44,7 @@ def _with_codecs(results: Results, names: Sequence[str]) -> Results:
 
 def add_scaling(
     results: Results,
-    volumes: Sequence[Volume],
+    series: Sequence[Series],
     names: Sequence[str],
     most: int | None = None,
     progress: Callable[[str, str], None] | None = None,
@@ -55,7 +55,7 @@ def add_scaling(
     ----------
     results
         To which the figures are added.
-    volumes
+    series
         Those of the run.
     names
         Codecs, of :data:`medzip.bench.peers.PEERS`.
@@ -69,7 +69,7 @@ def add_scaling(
     ScalingError
         If a worker fails.
     """
-    first = _first(results, volumes)
+    first = _first(results, series)
     if first is None:
         return results
     slab, voxels = first
@@ -91,12 +91,12 @@ def add_scaling(
 
 def add_startup(
     results: Results,
-    volumes: Sequence[Volume],
+    series: Sequence[Series],
     names: Sequence[str],
     progress: Callable[[str, str], None] | None = None,
 ) -> Results:
     """Measure the start-up of those profiles of MedZip that are among `names` and available."""
-    first = _first(results, volumes)
+    first = _first(results, series)
     if first is None:
         return results
     slab, voxels = first

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medzip.bench.cores import cores
+from medzip.bench.binding import on_cores
 from medzip.bench.peers import select
 from medzip.bench.records import Scaling
 from medzip.errors import MedZipError
@@ -144,7 +144,7 @@ def _work(
             allowed = sorted(os.sched_getaffinity(0))
             os.sched_setaffinity(0, {allowed[index % len(allowed)]})
         (peer,) = select([codec])
-        with cores(1):
+        with on_cores(1):
             data = peer.encode(voxels, prepared)
             back = peer.decode(data, voxels.shape, voxels.dtype)
             lossless = back.dtype == voxels.dtype and np.array_equal(back, voxels)

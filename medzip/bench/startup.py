@@ -10,10 +10,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from medzip.bench.peers.programs import run_program
 from medzip.bench.records import Startup
+from medzip.volumes import middle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +61,7 @@ def measure_startup(profile: str, voxels: NDArray[Any], *, repeat: int = 3) -> S
     from medzip.codec import base_model
     from medzip.errors import CorruptStreamError
 
-    slab = small(voxels)
+    slab = middle(voxels, *SHAPE)
     data = medzip.encode(slab, profile=profile, model=base_model(profile))
     expected = hashlib.sha256(slab.tobytes()).hexdigest()
     taken = []
@@ -81,12 +80,3 @@ def measure_startup(profile: str, voxels: NDArray[Any], *, repeat: int = 3) -> S
                 )
             taken.append((wall_ns, import_ns, decode_ns))
     return Startup(f"medzip-{profile}", slab.size, *min(taken[1:]))
-
-
-def small(voxels: NDArray[Any]) -> NDArray[Any]:
-    """Cut at most :data:`SHAPE` out of the middle of a volume."""
-    slices = []
-    for side, most in zip(voxels.shape, SHAPE, strict=True):
-        first = max(0, side - most) // 2
-        slices.append(slice(first, first + most))
-    return np.ascontiguousarray(voxels[tuple(slices)])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from medzip.bench.results import Results
-    from medzip.volumes.sources import Volume
+    from medzip.volumes import Series
 
 __all__ = ["bench"]
 
@@ -86,9 +86,10 @@ def measure(
         return
     if data is None:
         raise typer.BadParameter("expected --data FOLDER or a command, got neither; see --help")
-    from medzip.bench.bench import Settings, run_bench
     from medzip.bench.extras import add_scaling, add_startup
+    from medzip.bench.measuring import Settings
     from medzip.bench.peers import DEFAULT_PEERS
+    from medzip.bench.runner import run_bench
 
     names = _codecs(",".join(DEFAULT_PEERS) if peers is None else peers)
     scaled = _codecs(scaling) if scaling else []
@@ -149,15 +150,15 @@ def _codecs(names: str) -> list[str]:
     return wanted
 
 
-def _volumes(data: Path, wanted: Sequence[str] | None) -> list[Volume]:
-    from medzip.volumes.sources import find_volumes
+def _volumes(data: Path, wanted: Sequence[str] | None) -> list[Series]:
+    from medzip.volumes import find_volumes
 
     found = find_volumes(data)
-    unknown = [name for name in wanted or () if name not in {volume.name for volume in found}]
+    unknown = [name for name in wanted or () if name not in {one.title for one in found}]
     if unknown:
-        names = ", ".join(volume.name for volume in found)
+        names = ", ".join(one.title for one in found)
         raise typer.BadParameter(f"none of {', '.join(unknown)} is in {data}, which has {names}")
-    return [volume for volume in found if not wanted or volume.name in wanted]
+    return [one for one in found if not wanted or one.title in wanted]
 
 
 @contextmanager

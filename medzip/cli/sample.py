@@ -32,9 +32,9 @@ def sample(
     seed: Annotated[int, typer.Option(help="Of every choice.")] = 0,
 ) -> None:
     """Draw a training set from a cohort into a sample store; killed, it goes on where it was."""
+    from medzip.training.cohort import find_cohort
     from medzip.training.forms import form_named
     from medzip.training.sampling import sample_cohort
-    from medzip.volumes import find_cohort
 
     sources, store = sources_and_last(paths, "STORE")
     made = sample_cohort(

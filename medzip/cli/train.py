@@ -102,9 +102,9 @@ def train(
 
 def _sample(corpus: Path, store: Path, form: str, voxels: int, seed: int) -> None:
     """Sample a corpus, or what is missing of it."""
+    from medzip.training.cohort import find_cohort
     from medzip.training.forms import form_named
     from medzip.training.sampling import sample_cohort
-    from medzip.volumes import find_cohort
 
     console = Console(stderr=True)
     sample_cohort(

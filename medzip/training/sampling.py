@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from medzip.training.forms import Form
-    from medzip.volumes.series import CohortSeries
+    from medzip.volumes import Series
 
 __all__ = ["sample_cohort", "sample_series", "scratch_of"]
 
 
 def sample_cohort(
-    cohort: Sequence[CohortSeries],
+    cohort: Sequence[Series],
     folder: str | os.PathLike[str],
     form: Form,
     voxels: int,
@@ -31,7 +31,7 @@ def sample_cohort(
     Parameters
     ----------
     cohort
-        From `medzip.volumes.find_cohort`.
+        From `medzip.training.cohort.find_cohort`.
     folder, form, voxels, seed
         As `medzip.training.store.SampleStore.plan` takes them.
     on_series
@@ -51,7 +51,7 @@ def sample_cohort(
     return SampleStore.open(folder)
 
 
-def sample_series(store: SampleStore, series: CohortSeries) -> SampledSeries:
+def sample_series(store: SampleStore, series: Series) -> SampledSeries:
     """Sample one series into a store; one that is there is kept, and not read."""
     done = store.found(series.about.key)
     if done is not None:

@@ -1,11 +1,13 @@
-"""Series to learn from, wherever they lie: DICOM, a MedZip archive, arrays, a folder with an index.
+"""Series, wherever they lie: DICOM, a MedZip archive, arrays, a folder with an index.
 
-A :class:`CohortSeries` is small and picklable; its voxels are opened where they are needed.
+A :class:`Series` is small and picklable; its voxels are opened where they are needed.
 """
 
 from __future__ import annotations
 
-from medzip.volumes.finding import find_cohort
-from medzip.volumes.series import CohortSeries
+from medzip.volumes.about import SeriesAbout
+from medzip.volumes.finding import find_volumes
+from medzip.volumes.middle import middle
+from medzip.volumes.series import Series
 
-__all__ = ["CohortSeries", "find_cohort"]
+__all__ = ["Series", "SeriesAbout", "find_volumes", "middle"]

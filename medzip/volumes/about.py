@@ -39,6 +39,17 @@ class SeriesAbout:
     origin: str = ""
 
     @property
+    def facts(self) -> dict[str, str]:
+        """What figures say of it: licence, modality, origin and vendor, where they are known."""
+        known = {
+            "licence": self.licence,
+            "modality": self.modality,
+            "origin": self.origin,
+            "vendor": self.scanner,
+        }
+        return {name: value for name, value in known.items() if value}
+
+    @property
     def stratum(self) -> Stratum:
         """(scanner, kernel, spacing)."""
         return self.scanner, self.kernel, self.spacing

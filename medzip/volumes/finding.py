@@ -1,4 +1,8 @@
-"""Folders -> the series in them, with what is known of each."""
+"""Folders -> the series in them, with what is known of each.
+
+Everything is named by the digest of its content, never by UID or path, for results and models are
+made to be published; the path of an array is its title, which its user alone sees.
+"""
 
 from __future__ import annotations
 
@@ -16,62 +20,55 @@ from medzip.archive.reader import ObjectReader
 from medzip.archive.records import NAME_DIGITS
 from medzip.canonical import digest_of
 from medzip.errors import SourceError
-from medzip.fitting.fit import LEAST_VOXELS
 from medzip.volumes.about import SeriesAbout
-from medzip.volumes.series import (
-    ArchivedSource,
-    ArraySource,
-    CohortSeries,
-    DicomSource,
-    IndexSource,
-    read_array,
-)
+from medzip.volumes.arrays import SUFFIXES, count_voxels
+from medzip.volumes.places import Archived, ArrayFile, Dicom, IndexedTiff
+from medzip.volumes.series import Series
 from medzip.volumes.tags import spacing_of, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["find_cohort"]
+__all__ = ["find_volumes"]
 
-_ARRAYS = (".npy", ".tif", ".tiff")
 _HEADER = 4 << 20
 """Bytes of an archived file in which its header ends, at most."""
 
 
-def find_cohort(
-    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], modality: str = ""
-) -> tuple[CohortSeries, ...]:
-    """Find series to learn from; copies and series too small to train on are left out.
+def find_volumes(
+    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+) -> tuple[Series, ...]:
+    """Find all series, copies too.
 
     Parameters
     ----------
     sources
-        Folders: a MedZip archive, one with an ``index.json``, or any with ``.npy``, ``.tif`` and
-        DICOM files at any depth.
-    modality
-        "CT" or "MR" for those alone; arrays without an index are of no modality.
+        Folders: a MedZip archive; one with an ``index.json`` that maps a name to file (TIFF),
+        shape, dtype and offset; or any with ``.npy`` and ``.tif`` files of (z, y, x) or (y, x),
+        DICOM files, or both, at any depth.
+
+    Returns
+    -------
+    tuple of Series
+        Folder by folder; arrays by path, then DICOM. An array that cannot be read has no voxels,
+        and opening it says why.
 
     Raises
     ------
     SourceError
-        A source is missing, or there is nothing to learn from.
+        A folder is missing, or there is nothing of these.
     """
     folders = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
-    found: dict[str, CohortSeries] = {}
-    for folder in folders:
-        for series in _find(Path(folder)):
-            about = series.about
-            if about.voxels >= LEAST_VOXELS and modality in ("", about.modality):
-                found.setdefault(about.key, series)
+    found = tuple(series for folder in folders for series in _find(Path(folder)))
     if not found:
         raise SourceError(
-            f"expected series {f'of {modality} ' if modality else ''}with at least {LEAST_VOXELS} "
-            "voxels, got none; name a folder with images or an archive"
+            "expected DICOM series, .npy or .tif arrays, an index.json or an archive in "
+            f"{', '.join(map(str, folders))}, got none; name a folder with images"
         )
-    return tuple(found[key] for key in sorted(found))
+    return found
 
 
-def _find(root: Path) -> Iterator[CohortSeries]:
+def _find(root: Path) -> Iterator[Series]:
     if not root.is_dir():
         raise SourceError(f"expected a folder of images, got {root}; check the path")
     if (root / "medzip.json").is_file():
@@ -80,14 +77,13 @@ def _find(root: Path) -> Iterator[CohortSeries]:
         yield from _indexed(root)
     else:
         files = [path for path in root.rglob("*") if path.is_file()]
-        arrays = sorted(path for path in files if path.suffix.lower() in _ARRAYS)
-        if arrays:
-            yield from _arrays(arrays)
+        arrays = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
+        yield from _arrays(root, arrays)
         if len(arrays) < len(files):
             yield from _dicom(root)
 
 
-def _indexed(root: Path) -> Iterator[CohortSeries]:
+def _indexed(root: Path) -> Iterator[Series]:
     index: dict[str, dict[str, Any]] = json.loads((root / "index.json").read_text())
     for name, entry in sorted(index.items()):
         shape = [int(n) for n in entry["shape"]]
@@ -103,29 +99,37 @@ def _indexed(root: Path) -> Iterator[CohortSeries]:
             licence=str(entry.get("licence", "")),
             origin=str(entry.get("origin", "")),
         )
-        yield CohortSeries(about, IndexSource(str(root), name))
+        place = IndexedTiff(
+            str(root / entry["file"]), tuple(shape), entry["dtype"], int(entry.get("offset", 0))
+        )
+        yield Series(about, place, name)
 
 
-def _arrays(arrays: list[Path]) -> Iterator[CohortSeries]:
+def _arrays(root: Path, arrays: list[Path]) -> Iterator[Series]:
     for path in arrays:
-        voxels = read_array(path)
         key = digest_of([sha256_file(path)])
-        # not by its path, which may name a patient: models are made to be passed on
-        about = SeriesAbout(key[:NAME_DIGITS], key, int(voxels.size))
-        yield CohortSeries(about, ArraySource(str(path)))
+        about = SeriesAbout(key[:NAME_DIGITS], key, count_voxels(path))
+        yield Series(about, ArrayFile(str(path)), _title(path, root, arrays))
 
 
-def _dicom(root: Path) -> Iterator[CohortSeries]:
+def _title(file: Path, root: Path, arrays: list[Path]) -> str:
+    """The path of an array in the folder; with suffix where two differ in nothing else."""
+    alike = [other for other in arrays if other.with_suffix("") == file.with_suffix("")]
+    within = file.relative_to(root)
+    return str(within if len(alike) > 1 else within.with_suffix("")).replace("\\", "/")
+
+
+def _dicom(root: Path) -> Iterator[Series]:
     for plan in scan([root]).plans:
         for number, stack in enumerate(plan.stacks):
             files = (file for file in plan.files if any(s.stack == number for s in file.spans))
             tags = tags_of(next(files).source)
             z, y, x = stack.shape
             about = _about(plan.key, number, len(plan.stacks), z * y * x, tags)
-            yield CohortSeries(about, DicomSource(plan, number))
+            yield Series(about, Dicom(plan, number), about.name)
 
 
-def _archived(root: Path) -> Iterator[CohortSeries]:
+def _archived(root: Path) -> Iterator[Series]:
     for path in object_paths(root):
         with ObjectReader(path) as reader:
             volumes = reader.manifest.volumes
@@ -134,7 +138,7 @@ def _archived(root: Path) -> Iterator[CohortSeries]:
         for number, volume in enumerate(volumes):
             z, y, x = volume.shape
             about = _about(key, number, len(volumes), z * y * x, tags)
-            yield CohortSeries(about, ArchivedSource(str(root), str(path), number))
+            yield Series(about, Archived(str(root), str(path), number), about.name)
 
 
 def _archived_tags(reader: ObjectReader) -> dict[str, str]:

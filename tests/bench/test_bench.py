@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from medzip.bench.bench import Settings, measure, peer_bits, run_bench
-from medzip.bench.cores import cores
+from medzip.bench.archived import peer_bits
+from medzip.bench.binding import on_cores
+from medzip.bench.measuring import Settings, measure
 from medzip.bench.parquet import write_parquet
 from medzip.bench.parts import PARTS
 from medzip.bench.peers import PEERS, Availability, NotPossibleError
@@ -23,10 +24,11 @@ from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series
 from medzip.bench.plots import write_plots
 from medzip.bench.records import Scaling, Startup
 from medzip.bench.results import Results
+from medzip.bench.runner import run_bench
 from medzip.bench.tables import is_current, markdown, update
 from medzip.cli.bench import bench
 from medzip.errors import SourceError
-from medzip.volumes.sources import find_volumes, middle
+from medzip.volumes import find_volumes, middle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,7 +211,7 @@ def test_peer_bits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
 def test_cores_bind_and_give_back() -> None:
     before = os.sched_getaffinity(0)
-    with cores(1) as granted:
+    with on_cores(1) as granted:
         assert granted == 1
         assert len(os.sched_getaffinity(0)) == 1
     assert os.sched_getaffinity(0) == before
@@ -237,7 +239,7 @@ def test_index_of_tiffs(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text(json.dumps({"a": entry}))
     (volume,) = find_volumes(tmp_path)
     np.testing.assert_array_equal(volume.load(), voxels)
-    assert volume.about == (("licence", "CC0"),)
+    assert volume.about.facts == {"licence": "CC0"}
 
 
 def test_dicom_is_named_by_digest(tmp_path: Path) -> None:
@@ -246,8 +248,8 @@ def test_dicom_is_named_by_digest(tmp_path: Path) -> None:
     write_series(tmp_path / "Doe" / "ct", voxels, spec)
     (tmp_path / "Doe" / "note.txt").write_text("x")
     (volume,) = find_volumes(tmp_path)
-    assert volume.name.isalnum()
-    assert len(volume.name) == 12
+    assert volume.title.isalnum()
+    assert len(volume.title) == 12
     np.testing.assert_array_equal(volume.load(), voxels)
 
 
@@ -270,7 +272,7 @@ def test_arrays_of_all_kinds(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     tifffile.imwrite(tmp_path / "deep" / "page.TIF", voxels, photometric="minisblack")
     tifffile.imwrite(tmp_path / "twice.tiff", voxels[0], photometric="minisblack")
-    volumes = {volume.name: volume.load() for volume in find_volumes(tmp_path)}
+    volumes = {volume.title: volume.load() for volume in find_volumes(tmp_path)}
     assert sorted(volumes) == ["big", "deep/page", "twice.npy", "twice.tiff", "wide"]
     for name in ("wide", "big", "deep/page", "twice.npy"):
         assert volumes[name].dtype == np.int16
@@ -283,7 +285,7 @@ def test_arrays_beside_dicom(tmp_path: Path) -> None:
         tmp_path / "dicom", ct_volume((4, 16, 16), seed=1), SeriesSpec(1, 1, 1, "CT", "SECRET")
     )
     np.save(tmp_path / "mr.npy", mr_volume((2, 16, 16), seed=1))
-    names = [volume.name for volume in find_volumes(tmp_path)]
+    names = [volume.title for volume in find_volumes(tmp_path)]
     assert names[0] == "mr"
     assert len(names) == 2
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from medzip.bench.peers import PEERS
-from medzip.volumes.sources import find_volumes
+from medzip.volumes import find_volumes
 
 # Bits per voxel of 32 slices, all bytes counted: the table in the README of the data.
 KNOWN = {
@@ -37,6 +37,6 @@ def test_size_is_the_known_one(slab: str, codec: str) -> None:
     peer = PEERS[codec]
     if not peer.available().ok:
         pytest.skip(peer.available().reason)
-    voxels = next(volume for volume in find_volumes(SHARED) if volume.name == slab).load()
+    voxels = next(volume for volume in find_volumes(SHARED) if volume.title == slab).load()
     data = peer.encode(voxels)
     assert 8 * len(data) / voxels.size == pytest.approx(KNOWN[slab][codec], abs=0.01)

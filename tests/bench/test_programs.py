@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from medzip.bench.bench import measure
+from medzip.bench.measuring import measure
 from medzip.bench.peers import DEFAULT_PEERS, PEERS, NotPossibleError
 from medzip.bench.peers import video as video_module
 from medzip.bench.peers.context import LSTMCompress

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
-from medzip.bench.bench import Settings, run_bench
 from medzip.bench.extras import add_scaling, add_startup
+from medzip.bench.measuring import Settings
 from medzip.bench.peers import PEERS
 from medzip.bench.phantom import mr_volume
+from medzip.bench.runner import run_bench
 from medzip.bench.scaling import ScalingError, measure_scaling, worker_counts
-from medzip.bench.startup import SHAPE, measure_startup, small
-from medzip.volumes.sources import Volume
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-
-def loader(voxels: NDArray[np.uint16]) -> Callable[[], NDArray[np.uint16]]:
-    return lambda: voxels
+from medzip.bench.startup import SHAPE, measure_startup
+from medzip.volumes import Series, middle
 
 
 def test_counts() -> None:
@@ -53,7 +43,7 @@ def test_worker_that_fails() -> None:
 
 
 def test_added_to_results() -> None:
-    volumes = [Volume("mr", loader(mr_volume((2, 32, 32), seed=1)))]
+    volumes = [Series.held("mr", mr_volume((2, 32, 32), seed=1))]
     results = run_bench(volumes, ["zstd"], Settings(noise=False))
     told: list[tuple[str, str]] = []
     added = add_scaling(
@@ -69,10 +59,10 @@ def test_added_to_results() -> None:
 
 def test_small_slab_is_the_middle() -> None:
     voxels = np.arange(6 * 200 * 130).reshape(6, 200, 130)
-    cut = small(voxels)
+    cut = middle(voxels, *SHAPE)
     assert cut.shape == SHAPE
     assert cut[0, 0, 0] == voxels[1, 36, 1]
-    assert small(voxels[:2, :20, :30]).shape == (2, 20, 30)
+    assert middle(voxels[:2, :20, :30], *SHAPE).shape == (2, 20, 30)
 
 
 def test_startup() -> None:

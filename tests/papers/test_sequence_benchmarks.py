@@ -16,7 +16,7 @@ from medzip.cli.papers import papers
 from medzip.codec.slab import decode_slab, encode_slab
 from medzip.errors import SourceError
 from medzip.papers.benchmarks.coding import encode_all
-from medzip.papers.benchmarks.cohort import choose_cohort, cropped, fold_of
+from medzip.papers.benchmarks.cohort import choose_cohort, fold_of
 from medzip.papers.benchmarks.collect import collect, write_rows
 from medzip.papers.benchmarks.heat import heat_rows, write_pictures
 from medzip.papers.benchmarks.measure import identity_of, run_job
@@ -30,6 +30,7 @@ from medzip.papers.benchmarks.sizes import SIZES
 from medzip.papers.codec.model import read_sequence_model
 from medzip.papers.codec.predicting import predict_slab
 from medzip.papers.codec.shapes import SHAPES
+from medzip.volumes import middle
 
 ROOT = Path(__file__).parents[2]
 SHAPE = "pyramid-5-3-1"
@@ -115,7 +116,7 @@ def test_too_few_volumes_are_refused(folders) -> None:
 
 def test_crop_is_the_middle() -> None:
     voxels = np.arange(4 * 5 * 6).reshape(4, 5, 6)
-    assert np.array_equal(cropped(voxels, (2, 9, 2)), voxels[1:3, :, 2:4])
+    assert np.array_equal(middle(voxels, 2, 9, 2), voxels[1:3, :, 2:4])
 
 
 def test_plan_has_every_shape_scheme_and_fold_once() -> None:

@@ -11,8 +11,8 @@ import pytest
 from medzip.archive import compress
 from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series
 from medzip.errors import SourceError
+from medzip.training.cohort import find_cohort
 from medzip.training.sampling import sample_cohort
-from medzip.volumes import find_cohort
 from medzip.volumes.tags import spacing_of, tags_of
 
 if TYPE_CHECKING:

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from medzip.errors import SourceError
 from medzip.papers.training.samples import Source
-from medzip.volumes.sources import find_volumes
+from medzip.volumes import find_volumes, middle
 
 if TYPE_CHECKING:
     import os
 
-    from medzip.papers.benchmarks.sizes import BenchmarkSize
-    from medzip.volumes.sources import Volume
+    import numpy as np
 
-__all__ = ["Cohort", "Member", "choose_cohort", "cropped", "fold_of"]
+    from medzip.papers.benchmarks.sizes import BenchmarkSize
+    from medzip.volumes import Series
+
+__all__ = ["Cohort", "Member", "choose_cohort", "fold_of"]
 
 
 @dataclass(frozen=True)
@@ -27,29 +27,29 @@ class Member:
 
     Attributes
     ----------
-    volume
-        Its name, and how to load it.
+    series
+        Where its voxels lie.
     crop
         (slices, rows, columns) out of its middle, or None.
     """
 
-    volume: Volume
+    series: Series
     crop: tuple[int, int, int] | None
 
     @property
     def name(self) -> str:
-        """Name of the volume."""
-        return self.volume.name
+        """What its user knows it by."""
+        return self.series.title
 
     def voxels(self) -> np.ndarray:
         """What is coded, (z, y, x), not to be written to; a crop is kept, a whole volume is not."""
         if self.crop is None:
-            return cropped(self.volume.load(), None)
+            return middle(self.series.load())
         return self._cropped
 
     @cached_property
     def _cropped(self) -> np.ndarray:
-        voxels = cropped(self.volume.load(), self.crop)
+        voxels = middle(self.series.load(), *(self.crop or ()))
         voxels.setflags(write=False)
         return voxels
 
@@ -93,7 +93,7 @@ def choose_cohort(
     Parameters
     ----------
     cohort
-        Folder as `find_volumes` takes it. Where nothing tells the modality, all count as CT.
+        Folder as `find_volumes` takes it. Where nothing tells the modality, it is CT.
     unseen
         Folder of the MR volumes; None: there are none.
     size
@@ -104,27 +104,23 @@ def choose_cohort(
     SourceError
         There are not enough volumes for the folds.
     """
-    found = [v for v in find_volumes(cohort) if dict(v.about).get("modality", "CT") == "CT"]
-    chosen = sorted(found, key=lambda volume: volume.name)[: size.volumes]
+    chosen = _of(cohort, "CT")[: size.volumes]
     if len(chosen) < 2 or len(chosen) < size.folds:
         raise SourceError(
             f"expected at least {max(2, size.folds)} CT volumes for {size.folds} folds in "
             f"{cohort}, got {len(chosen)}; add volumes or take fewer folds"
         )
-    others: list[Volume] = []
-    if unseen is not None:
-        others = [v for v in find_volumes(unseen) if dict(v.about).get("modality", "MR") == "MR"]
-        others = sorted(others, key=lambda volume: volume.name)[: size.unseen]
+    others = [] if unseen is None else _of(unseen, "MR")[: size.unseen]
     return Cohort(
         tuple(
             tuple(
-                Member(volume, size.crop)
-                for index, volume in enumerate(chosen)
+                Member(series, size.crop)
+                for index, series in enumerate(chosen)
                 if fold_of(index, len(chosen), size.folds) == fold
             )
             for fold in range(size.folds)
         ),
-        tuple(Member(volume, size.crop) for volume in others),
+        tuple(Member(series, size.crop) for series in others),
     )
 
 
@@ -133,12 +129,7 @@ def fold_of(index: int, count: int, folds: int) -> int:
     return index * folds // count
 
 
-def cropped(voxels: np.ndarray, crop: tuple[int, int, int] | None) -> np.ndarray:
-    """The middle of a volume, contiguous; smaller volumes as they are."""
-    if crop is None:
-        return np.ascontiguousarray(voxels)
-    cut = []
-    for size, most in zip(voxels.shape, crop, strict=True):
-        first = max(0, (size - most) // 2)
-        cut.append(slice(first, first + most))
-    return np.ascontiguousarray(voxels[tuple(cut)])
+def _of(folder: str | os.PathLike[str], modality: str) -> list[Series]:
+    """The series of a modality, or of none that is known, by title."""
+    found = [one for one in find_volumes(folder) if one.about.modality in ("", modality)]
+    return sorted(found, key=lambda series: series.title)

@@ -101,4 +101,4 @@ def write_rows(results: Reproduction, path: Path) -> None:
 
 def _info(member: Member, fold: int) -> VolumeInfo:
     voxels = member.voxels()
-    return VolumeInfo(member.name, fold, voxels.shape, voxels.dtype.name, dict(member.volume.about))
+    return VolumeInfo(member.name, fold, voxels.shape, voxels.dtype.name, member.series.about.facts)

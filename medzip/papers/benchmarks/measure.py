@@ -16,7 +16,6 @@ from medzip.atomic import new_folder, write_atomic
 from medzip.canonical import canonical_json, digest_of
 from medzip.codec.slab import decode_slab, encode_slab
 from medzip.papers.benchmarks.coding import encode_all
-from medzip.papers.benchmarks.cohort import cropped
 from medzip.papers.benchmarks.records import JobResult, Row, read_job, write_job
 from medzip.papers.codec.gates import OUTPUT_BITS
 from medzip.papers.codec.model import SequenceModel, write_sequence_model
@@ -28,6 +27,7 @@ from medzip.papers.training.samples import sample_sources
 from medzip.papers.training.table import ErrorSamples, error_samples, fit_table
 from medzip.training.devices import device_of
 from medzip.training.learning import learn
+from medzip.volumes import middle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,7 +168,7 @@ def _models(
     net.to(device)
     parts = []
     for source in sources:
-        values = cropped(source.values, TABLE_CROP)
+        values = middle(source.values, *TABLE_CROP)
         predictions = predict_slab(predictor, job.run.shape, values, source.count)
         parts.append(error_samples(values, predictions, job.run.shape, source.count))
     table = fit_table(ErrorSamples.concatenate(parts), most=10_000)
@@ -202,8 +202,8 @@ def _timed(
     """Seconds of a piece by both back-ends, encoded and decoded as anybody would."""
     whole = member.voxels()
     _, height, width = whole.shape
-    voxels = cropped(whole, size.timed or (1, height, width))
-    warm = cropped(voxels, (2, 16, 16))
+    voxels = middle(whole, *(size.timed or (1, height, width)))
+    warm = middle(voxels, 2, 16, 16)
     for backend, model in models.items():
         decode_slab(encode_slab(warm, model), model)  # compiles and loads what is needed
         began = time.perf_counter_ns()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medzip.bench.bench import Settings, measure
+from medzip.bench.measuring import Settings, measure
 from medzip.bench.peers import select
 from medzip.papers.benchmarks.records import Row
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["cores"]
+__all__ = ["on_cores"]
 
 
 def _threads() -> list[int]:
@@ -36,7 +36,7 @@ def _bind(allowed: set[int]) -> None:
 
 
 @contextmanager
-def cores(count: int) -> Iterator[int]:
+def on_cores(count: int) -> Iterator[int]:
     """Run the body on `count` cores at most; yields how many it has.
 
     Where the system cannot bind threads (macOS, Windows) only the libraries are asked.

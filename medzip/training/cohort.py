@@ -1,0 +1,49 @@
+"""Which of the series that are found are learned from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medzip.errors import SourceError
+from medzip.fitting.fit import LEAST_VOXELS
+from medzip.volumes import find_volumes
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    from medzip.volumes import Series
+
+__all__ = ["find_cohort"]
+
+
+def find_cohort(
+    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], modality: str = ""
+) -> tuple[Series, ...]:
+    """Series to learn from, by key; copies and series too small to train on are left out.
+
+    Parameters
+    ----------
+    sources
+        As `medzip.volumes.find_volumes` takes them.
+    modality
+        "CT" or "MR" for those alone; arrays without an index are of no modality.
+
+    Raises
+    ------
+    SourceError
+        A source is missing, an array cannot be read, or there is nothing to learn from.
+    """
+    found: dict[str, Series] = {}
+    for series in find_volumes(sources):
+        about = series.about
+        if not about.voxels:
+            series.load()  # says why
+        if about.voxels >= LEAST_VOXELS and modality in ("", about.modality):
+            found.setdefault(about.key, series)
+    if not found:
+        raise SourceError(
+            f"expected series {f'of {modality} ' if modality else ''}with at least {LEAST_VOXELS} "
+            "voxels, got none; name a folder with images or an archive"
+        )
+    return tuple(found[key] for key in sorted(found))
