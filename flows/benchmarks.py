@@ -81,7 +81,7 @@ def run_benchmarks(
     device : str
         "cpu", "cuda" or "auto". Where workers offer the Dask resource GPU, models train on it.
     workers, cluster, scheduler
-        As flows/archive.py has them.
+        As `archive_cohort` has them.
 
     Returns
     -------

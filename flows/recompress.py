@@ -85,7 +85,7 @@ def recompress_cohort(
     archive : str
         The archive; whoever reads it meanwhile finds every object whole.
     source : str or list of str, optional
-        DICOM files to archive first, as flows/archive.py does.
+        DICOM files to archive first, as `archive_cohort` does.
     learn_from : str or list of str, optional
         Folders to learn from (DICOM, arrays, an index.json, archives); the archive itself if not
         given.
@@ -104,7 +104,7 @@ def recompress_cohort(
     profile : {"fast", "default", "max"}, optional
         Profile to code with; that of each object if not given.
     workers, cluster, scheduler
-        As flows/archive.py has them; where workers offer the Dask resource GPU, one of them trains.
+        As `archive_cohort` has them; where workers offer the Dask resource GPU, one of them trains.
     report : str, optional
         Folder of the report; ARCHIVE-report beside the archive if not given.
     compare : int

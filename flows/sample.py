@@ -75,7 +75,7 @@ def sample_training_set(
     seed : int
         Of every choice; the same arguments give the same store.
     workers, cluster, scheduler
-        As flows/archive.py has them.
+        As `archive_cohort` has them.
     report : str, optional
         The page to write; sampling.html beside the store if not given.
 

@@ -45,7 +45,7 @@ def train_on_samples(
     Parameters
     ----------
     store : str
-        A complete sample store (flows/sample.py).
+        A complete sample store (`sample_training_set`).
     models : str
         Folder that gets the model directory, named by its digest.
     run : NetworkRun or PredictorRun, optional
@@ -59,7 +59,7 @@ def train_on_samples(
     report : str, optional
         The page to write; MODELS-<digest>.html beside the models if not given.
     workers, cluster, scheduler
-        As flows/archive.py has them. Where workers offer the Dask resource GPU, one of them trains.
+        As `archive_cohort` has them. Where workers offer the Dask resource GPU, one of them trains.
 
     Returns
     -------

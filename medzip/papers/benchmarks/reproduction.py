@@ -56,7 +56,7 @@ def _head(results: Reproduction) -> str:
     spent = sum(job.total_seconds for job in results.jobs)
     folder = " --unseen MR" if results.volume_names(unseen=True) else ""
     made = _paragraph(
-        "Written by `flows/benchmarks.py` from `benchmarks/results/reproduction.json`; a test "
+        "Written by `medzip flow benchmarks` from `benchmarks/results/reproduction.json`; a test "
         f'holds both together. Size "{size["name"]}": {len(results.jobs)} models, '
         f"{spent / 60:.0f} minutes of workers' time (training and coding, on cores that were busy "
         f"with other work as well), on {machine.get('cpu', '?')}; {results.date[:10]}."
