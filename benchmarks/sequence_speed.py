@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from medzip.bench.circumstances import commit
+from medzip.papers.benchmarks.published import PUBLISHED
 from medzip.papers.codec import (
     SHAPES,
     IntegerAttention,
@@ -42,38 +43,6 @@ if TYPE_CHECKING:
 
 PLANE = 512
 VALUES = 4096
-PUBLISHED = {
-    "line-5": (1.93, 606.18),
-    "block-11": (3.19, 1127.65),
-    "block-11-rows": (3.12, 3.21),
-    "block-13": (3.73, 1408.7),
-    "block-13-rows": (3.71, 3.66),
-    "triangle-11": (2.96, 1066.61),
-    "triangle-11-rows": (2.89, 3.07),
-    "triangle-13": (3.17, 1158.08),
-    "triangle-13-rows": (3.05, 3.11),
-    "cube-3": (2.33, 627.91),
-    "cube-3-rows": (2.09, 2.16),
-    "cube-5": (3.25, 1167.93),
-    "cube-5-rows": (3.22, 3.56),
-    "cube-7": (5.76, 2445.81),
-    "cube-7-rows": (5.72, 5.86),
-    "cube-9": (10.46, 4776.11),
-    "cube-9-rows": (10.24, 10.44),
-    "cube-11": (17.6, 8384.63),
-    "cube-11-rows": (17.61, 17.67),
-    "pyramid-5-3-1": (2.48, 718.38),
-    "pyramid-5-3-1-rows": (2.41, 2.47),
-    "pyramid-7-5-3-1": (3.39, 1049.63),
-    "pyramid-7-5-3-1-rows": (3.29, 3.34),
-    "pyramid-9-5-1": (3.5, 1200.53),
-    "pyramid-9-5-1-rows": (3.36, 3.5),
-    "pyramid-9-7-5-3-1": (4.9, 1815.33),
-    "pyramid-9-7-5-3-1-rows": (4.61, 4.69),
-    "pyramid-13-9-5-1": (6.14, 2512.65),
-    "pyramid-13-9-5-1-rows": (5.94, 5.85),
-}
-"""Seconds a slice: encoding, decoding."""
 
 
 def random_predictor(kind: str, length: int) -> Predictor:
@@ -191,6 +160,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=4.0, help="seconds a measurement")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    seconds = {name: (one.encode, one.decode) for name, one in PUBLISHED.items()}
     rows = []
     print("| shape | predictor | encode s | decode s | published encode | decode |")
     print("|---|---|---|---|---|---|")
@@ -198,7 +168,7 @@ def main() -> None:
         seconds_of(kind, "cube-3", 1, 0.1)
         for name in options.shapes.split(","):
             found = seconds_of(kind, name, options.slices, options.budget)
-            published = PUBLISHED[name] if kind == "lstm" else ("-", "-")
+            published = seconds[name] if kind == "lstm" else ("-", "-")
             print(
                 f"| {name} | {kind} | {found['encode']:.2f} | {found['decode']:.2f} | "
                 f"{published[0]} | {published[1]} |",
@@ -209,7 +179,7 @@ def main() -> None:
         record = {
             "commit": commit(),
             "machine": dataclasses.asdict(this_machine()),
-            "published": {name: list(pair) for name, pair in PUBLISHED.items()},
+            "published": {name: list(pair) for name, pair in seconds.items()},
             "seconds": rows,
             "slab": [options.slices, PLANE, PLANE],
         }

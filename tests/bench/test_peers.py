@@ -19,6 +19,7 @@ from medzip.bench.peers import (
 )
 from medzip.bench.peers.base import from_unsigned, join, split, to_unsigned
 from medzip.bench.phantom import mr_volume
+from medzip.codec import base_model, slab_depth
 from medzip.errors import CorruptStreamError, UnsupportedVoxelsError
 
 # Tests of LSTM-Compress, which trains while it codes, are in test_programs.
@@ -169,3 +170,15 @@ def test_join_and_split(offset: int, frames: list[bytes]) -> None:
         split(data + b"x", len(frames))
     with pytest.raises(CorruptStreamError):
         split(data[:-1], len(frames))
+
+
+def test_slabs_are_those_of_the_archive() -> None:
+    """Large planes have flat slabs, so that memory stays bounded; the bench once had deep ones."""
+    skip_if_absent("medzip-default")
+    voxels = np.zeros((9, 2048, 2048), dtype=np.uint8)
+    peer = PEERS["medzip-default"]
+    data = peer.encode(voxels, base_model("default"))
+    count = int.from_bytes(data[:4], "little")
+    assert (
+        count == -(-9 // slab_depth(9, "default", 2048 * 2048)) > -(-9 // slab_depth(9, "default"))
+    )

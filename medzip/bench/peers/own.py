@@ -52,7 +52,7 @@ class MedZip(Peer):
         return f"medzip {package}, base {base_model(self.profile).digest[:12]}"
 
     def prepare(self, voxels: NDArray[Any]) -> Any:
-        """Fit the model to the volume; "fast" returns the base model at once."""
+        """Fit the model to the volume; "fast" has its straight prediction solved alone."""
         from medzip.fitting import fit_model
 
         return fit_model(check_voxels(voxels), self.profile)
@@ -63,10 +63,11 @@ class MedZip(Peer):
 
         voxels = check_voxels(voxels)
         model = self.prepare(voxels) if prepared is None else prepared
-        depth = slab_depth(voxels.shape[0], self.profile)
+        slices, height, width = voxels.shape
+        depth = slab_depth(slices, self.profile, height * width)
         slabs = [
             encode_slab(np.ascontiguousarray(voxels[z : z + depth]), model)
-            for z in range(0, voxels.shape[0], depth)
+            for z in range(0, slices, depth)
         ]
         return struct.pack("<I", len(slabs)) + join(depth, [model.to_bytes(), *slabs])
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SIZES", "BenchmarkSize"]
 
-PYRAMIDS = tuple(name for name in SHAPES if name.startswith("pyramid") and "rows" not in name)
 LARGEST = "pyramid-13-9-5-1"
 LONG_CUBES = ("cube-7", "cube-9", "cube-11")
 PEERS = ("ppmd", "jpeg-ls", "jpeg-2000", "hevc", "jp3d", "lstm-compress", "medzip-default")
