@@ -251,7 +251,9 @@ def shipped_digests() -> dict[str, str]:
     Any folder counts, also those of bases that no profile starts from any more: what an archive
     refers to stays in the package.
     """
-    names = sorted(folder.name for folder in _models().iterdir() if folder.is_dir())
+    # modules lie there as well, and the folder of their bytecode
+    folders = (folder for folder in _models().iterdir() if (folder / "config.json").is_file())
+    names = sorted(folder.name for folder in folders)
     return {shipped_digest(name): name for name in names}
 
 
