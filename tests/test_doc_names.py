@@ -12,7 +12,17 @@ import yaml
 from flows.command import app as flow_app
 from medzip.cli import app
 
-from .doc_text import CODE, PACKAGES, ROOT, commands, module_name, modules, prose, spans
+from .doc_text import (
+    CODE,
+    PACKAGES,
+    ROOT,
+    commands,
+    lines_of_code,
+    module_name,
+    modules,
+    prose,
+    spans,
+)
 
 DOTTED = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+")
 FOLDERS = "|".join((*CODE, "docs", "infra"))
@@ -128,8 +138,8 @@ def test_dotted_names_resolve() -> None:
     wrong = [
         f"{said.where}: {name}"
         for said in prose()
-        for span in spans(said.text)
-        for name in DOTTED.findall(span)
+        for line in lines_of_code(said.text)
+        for name in DOTTED.findall(line)
         if not name.endswith(FILES) and not resolves(name)
     ]
     assert not wrong, "\n".join(wrong)
