@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("medzip", "flows", "tasks")
-CODE = (*PACKAGES, "tests", "benchmarks")
-DOCUMENTED = (".", ".github", "docs", "benchmarks", "infra", "medzip")
+PACKAGES = {"medzip": ROOT / "medzip", "flows": ROOT / "flows", "tasks": ROOT / "tasks"}
+"""Packages as they are imported, and where each lies."""
+CODE = ("medzip", "flows", "tasks", "tests", "benchmarks")
+"""Folders of the root that hold code."""
+DOCUMENTED = (".github", "docs", "benchmarks", "infra", "medzip")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Said:
 def documents() -> list[Path]:
     """All Markdown of the project, without environments and what was generated."""
     found = list(ROOT.glob("*.md"))
-    for folder in DOCUMENTED[1:]:
+    for folder in DOCUMENTED:
         found += (ROOT / folder).rglob("*.md")
     return sorted(found)
 
@@ -43,9 +45,12 @@ def modules() -> list[Path]:
 
 
 def module_name(path: Path) -> str:
-    """medzip/codec/slab.py -> medzip.codec.slab."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    """How a module is imported: medzip/codec/slab.py -> medzip.codec.slab."""
+    package, home = next(
+        ((name, home) for name, home in PACKAGES.items() if path.is_relative_to(home)), ("", ROOT)
+    )
+    parts = path.relative_to(home).with_suffix("").parts
+    return ".".join(filter(None, (package, *(parts[:-1] if parts[-1] == "__init__" else parts))))
 
 
 @cache

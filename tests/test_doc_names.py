@@ -68,11 +68,12 @@ def test_commands_and_their_options_exist() -> None:
 
 def test_programs_that_are_modules_exist() -> None:
     wrong = []
+    programs = {module_name(path): path for path in modules()}
     for where, words in commands("python -m"):
-        module = ROOT / (words[0].replace(".", "/") + ".py")
         if words[0].split(".")[0] not in PACKAGES:
             continue
-        if not module.exists() or "__main__" not in module.read_text():
+        module = programs.get(words[0])
+        if module is None or "__main__" not in module.read_text():
             wrong.append(f"{where}: python -m {words[0]}")
             continue
         sources = "".join(path.read_text() for path in module.parent.glob("*.py"))
@@ -96,7 +97,7 @@ def test_deployments_exist() -> None:
     known = {
         one["name"] for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     }
-    sources = "".join(path.read_text() for path in (ROOT / "flows").glob("*.py"))
+    sources = "".join(path.read_text() for path in (ROOT / "flows").rglob("*.py"))
     for where, words in [
         *commands("prefect deployment run"),
         *commands("prefect deployment schedule ls"),
@@ -109,7 +110,7 @@ def test_deployments_exist() -> None:
 
 
 def test_options_named_alone_exist() -> None:
-    known = "".join(path.read_text() for path in (ROOT / "flows").glob("*.py"))
+    known = "".join(path.read_text() for path in (ROOT / "flows").rglob("*.py"))
     for one in (app, flow_app):
         known += " ".join(f'"{option}"' for option in options_of(typer.main.get_command(one)))
     wrong = [

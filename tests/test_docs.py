@@ -112,7 +112,7 @@ def with_examples() -> list[str]:
     return [
         module_name(path)
         for path in modules()
-        if path.relative_to(ROOT).parts[0] in PACKAGES and ">>> " in path.read_text()
+        if module_name(path).split(".")[0] in PACKAGES and ">>> " in path.read_text()
     ]
 
 
