@@ -4,12 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= demo
+# one process a core; a server or a cluster is started by one of them only (tests/conftest.py)
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint bench format clean
+.PHONY: help setup demo test test-slow test-all lint bench format clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,10 +36,13 @@ lint: $(STAMP) ## Style, types, and the direction of imports
 	$(BIN)/lint-imports
 
 test: lint ## Lint and the tests that take minutes
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: $(STAMP) ## The tests that take longer
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
+
+test-all: lint ## Lint, and all tests in one run
+	$(PYTEST) -m "slow or not slow"
 
 bench: $(STAMP) ## Compare with all other codecs on DATA=folder: JPEG XL, HEVC, JP3D, tomoz, ...
 	$(BIN)/medzip bench --data $(DATA) --out $(DEMO)/bench.json

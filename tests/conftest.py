@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""What all tests share, and how they are divided among processes (`make test`)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,32 @@ settings.register_profile(
     "medzip", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("medzip")
+
+SHARED_PROCESSES = {"prefect_api", "scheduler"}
+"""Fixtures that start a server or a cluster, once a process that runs tests."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers of `-n auto`: one a core that this process may use, as tests keep a core busy."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep a module's tests in one process, and all that use a server or a cluster in another.
+
+    Those come first: they take longest and wait for other processes. `--dist loadgroup` heeds it.
+    """
+    groups = {}
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        groups[item] = "cluster" if names & SHARED_PROCESSES else str(item.path)
+    items.sort(key=lambda item: (groups[item] != "cluster", "flows" not in item.path.parts))
+    for item in items if config.pluginmanager.hasplugin("xdist") else ():
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+
 
 # contracts of medzip.testing are tests too: their assertions say what they compared
 pytest.register_assert_rewrite("medzip.testing")
