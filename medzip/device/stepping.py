@@ -1,4 +1,3 @@
-# mypy: disallow-untyped-calls=False
 """The same work again and again: called as it is on a CPU, captured and replayed on CUDA.
 
 A step is some 300 small kernels. Launched one by one they would take longer than they run; as a

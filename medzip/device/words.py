@@ -1,5 +1,3 @@
-# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False
-# mypy: disallow-untyped-decorators=False, disallow-untyped-calls=False
 """Voxels to words and back on the host, from what a device computed of them (Numba).
 
 The order of symbols, the intervals and the adaptive bits are those of `medzip.codec.fast.coder`,

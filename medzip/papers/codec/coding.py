@@ -5,7 +5,6 @@ what the next step needs: errors, counts.
 """
 
 # Numba infers the types of its kernels from the arrays they get; the docstrings state them
-# mypy: disallow-untyped-defs=false, disallow-untyped-decorators=false
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ gates is read in a loop of its own, because nothing else in it is.
 """
 
 # Numba infers the types of its kernels from the arrays they get; the docstrings state them
-# mypy: disallow-untyped-defs=false, disallow-untyped-decorators=false
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ made for differences, would cost twice their entropy.
 """
 
 # Numba infers the types of its kernels
-# mypy: disallow-untyped-defs=false, disallow-untyped-decorators=false
 
 from __future__ import annotations
 
