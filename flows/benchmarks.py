@@ -12,40 +12,30 @@ something failed (the figures of all else are there), 2 usage.
 from __future__ import annotations
 
 import logging
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
-from prefect.artifacts import (
-    create_markdown_artifact,
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
-from prefect.futures import as_completed
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.cluster import ClusterSpec
+from flows.gathering import gathered, tell
 from flows.printing import told_on_stderr
 from flows.running import on_gpu, workers_of
 from medzip.papers.benchmarks.cohort import choose_cohort
-from medzip.papers.benchmarks.collect import collect, write_rows
-from medzip.papers.benchmarks.heat import heat_rows, write_pictures
+from medzip.papers.benchmarks.collect import collect
+from medzip.papers.benchmarks.heat import heat_rows
 from medzip.papers.benchmarks.plan import plan_jobs
-from medzip.papers.benchmarks.reproduction import reproduction_page
-from medzip.papers.benchmarks.sizes import SIZES
+from medzip.papers.benchmarks.sizes import sized
+from medzip.papers.benchmarks.writing import write_run
 from tasks.benchmarks import measure_model, measure_others
-from tasks.policy import StepFailedError
 
 if TYPE_CHECKING:
-    from prefect.futures import PrefectFuture
-
     from medzip.papers.benchmarks.results import Reproduction
 
 __all__ = ["run_benchmarks"]
 
-SECONDS_BETWEEN_UPDATES = 2.0
+PROGRESS = "medzip-benchmarks-progress"
 
 
 @flow(name="medzip-benchmarks", flow_run_name="benchmarks-{size}", persist_result=False)
@@ -93,10 +83,7 @@ def run_benchmarks(
     ClusterError
         If the cluster makes no sense or has no workers.
     """
-    chosen = SIZES[size]
-    if changes:
-        lists = {key: tuple(v) if isinstance(v, list) else v for key, v in changes.items()}
-        chosen = chosen.with_(**lists)
+    chosen = sized(size, changes)
     folder = Path(out).absolute()
     parameters = {
         "cohort": str(Path(cohort).absolute()),
@@ -109,76 +96,25 @@ def run_benchmarks(
     )
     logging.getLogger("medzip").setLevel(logging.INFO)
     with told_on_stderr(), workers_of(spec) as (runner, _):
-        jobs = plan_jobs(chosen)
         with on_gpu(runner):
+            train = {"folder": str(folder), "device": device, **parameters}
             models = {
-                job.key: runner.submit(
-                    measure_model,
-                    parameters
-                    | {"label": job.key, "job": job, "folder": str(folder), "device": device},
-                )
-                for job in jobs
+                job.key: runner.submit(measure_model, {"label": job.key, "job": job, **train})
+                for job in plan_jobs(chosen)
             }
-        names = [member.name for member in (*members.members, *members.unseen)]
         others = {
-            name: runner.submit(measure_others, parameters | {"label": name}) for name in names
+            f"others-{name}": runner.submit(measure_others, {"label": name, **parameters})
+            for name in members.names
         }
-        done, failed = _gathered(models)
-        rows, without = _gathered(others)
-    found = collect(
-        chosen,
-        members,
-        done.values(),
-        [row for name in names for row in rows.get(name, ())],
-    )
-    paths = _write(found, folder, results, document)
+        done, failed = gathered(models | others, PROGRESS, "models and codecs measured")
+        for failure in failed.values():
+            tell(failure)
+    trained = [done[key] for key in models if key in done]
+    rows = [row for name in others for row in done.get(name, ())]
+    found = collect(chosen, members, trained, rows)
+    paths = write_run(found, folder, results, document)
     _artifacts(found, paths["document"])
-    return {"models": len(done), "failed": sorted(failed + without)} | paths
-
-
-def _gathered(futures: dict[str, PrefectFuture[Any]]) -> tuple[dict[str, Any], list[str]]:
-    """Results by key as they come, and the keys of those that failed; shows how far it is."""
-    artifact = create_progress_artifact(
-        progress=0.0, key="medzip-benchmarks-progress", description="models and codecs measured"
-    )
-    keys = {id(future): key for key, future in futures.items()}
-    done: dict[str, Any] = {}
-    failed: list[str] = []
-    updated = time.monotonic()
-    for future in as_completed(list(futures.values())):
-        key = keys[id(future)]
-        try:
-            done[key] = future.result()
-        except StepFailedError as error:
-            failed.append(key)
-            print(f"{key}: {error.failure.message}", file=sys.stderr)
-        if time.monotonic() - updated >= SECONDS_BETWEEN_UPDATES:
-            updated = time.monotonic()
-            update_progress_artifact(artifact, 100.0 * (len(done) + len(failed)) / len(futures))
-    update_progress_artifact(artifact, 100.0)
-    return done, failed
-
-
-def _write(
-    found: Reproduction, folder: Path, results: str | None, document: str | None
-) -> dict[str, str]:
-    """All files of a run; returns where figures and page lie."""
-    page = reproduction_page(found)
-    write_rows(found, folder / "rows.parquet")
-    write_pictures(found, folder)
-    paths = {}
-    for name, own, other in (
-        ("results", folder / "reproduction.json", results),
-        ("document", folder / "reproduction.md", document),
-    ):
-        paths[name] = str(Path(other).absolute() if other else own)
-        for path in {own, Path(paths[name])}:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if name == "results":
-                found.write(path)
-            else:
-                path.write_text(page, encoding="utf-8")
-    return paths
+    return {"models": len(trained), "failed": sorted(failed)} | paths
 
 
 def _artifacts(found: Reproduction, document: str) -> None:

@@ -10,22 +10,21 @@ failed, 2 usage.
 from __future__ import annotations
 
 import logging
-import shutil
-import sys
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prefect import flow, get_run_logger
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect import flow
 
 from flows.cluster import ClusterSpec
+from flows.gathering import gathered, tell
 from flows.printing import told_on_stderr
 from flows.running import workers_of
 from flows.training_artifacts import samples_table
 from medzip.archive import Failure
 from medzip.training.forms import form_named
-from medzip.training.sampling import scratch_of
+from medzip.training.sampling import finished
 from medzip.training.store import SampleStore
 from tasks.policy import StepFailedError
 from tasks.sampling import find_series, sample_lot
@@ -105,8 +104,7 @@ def sample_training_set(
         cohort = runner.submit(find_series, {"sources": sources, "modality": modality}).result()
         plan = SampleStore.plan(folder, wanted, [one.about for one in cohort], voxels, seed)
         _sample_all(runner, cohort, plan)
-        shutil.rmtree(scratch_of(plan), ignore_errors=True)
-        done = SampleStore.open(folder)
+        done = finished(plan)
         samples_table(done)
         page = report or str(folder.with_name(f"{folder.name}-sampling.html"))
         runner.submit(write_sampling_page, {"store": str(folder), "out": page}).result()
@@ -128,31 +126,14 @@ def _sample_all(runner: DaskTaskRunner, cohort: Sequence[Series], store: SampleS
     """
     size = -(-len(cohort) // MOST_TASKS)
     lots = [tuple(cohort[first : first + size]) for first in range(0, len(cohort), size)]
-    futures = [
-        runner.submit(
-            sample_lot,
-            {
-                "label": lot[0].name if len(lot) == 1 else f"{lot[0].name}-and-{len(lot) - 1}-more",
-                "items": lot,
-                "store": store,
-            },
-        )
-        for lot in lots
-    ]
-    artifact = create_progress_artifact(
-        progress=0.0, key="medzip-sampling-progress", description="series sampled"
-    )
-    failures: list[Failure] = []
-    for number, future in enumerate(futures):
-        try:
-            outcomes = future.result()
-        except StepFailedError as error:
-            outcomes = [error.failure]
-        failures += [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-        update_progress_artifact(artifact, progress=100.0 * (number + 1) / len(futures))
-    for failure in failures:
-        get_run_logger().warning("%s: %s: %s", failure.name, failure.stage, failure.kind)
-        # not through the log: that goes to Prefect's server, and a path may name a patient
-        print(f"{failure.name}: {failure.message}", file=sys.stderr)
-    if failures:
-        raise StepFailedError(failures[0], transient=False)
+    labels = [lot[0].name + (f"-and-{len(lot) - 1}-more" if len(lot) > 1 else "") for lot in lots]
+    futures = {
+        label: runner.submit(sample_lot, {"label": label, "items": lot, "store": store})
+        for label, lot in zip(labels, lots, strict=True)
+    }
+    done, failed = gathered(futures, "medzip-sampling-progress", "series sampled")
+    failures = [one for one in chain(*done.values()) if isinstance(one, Failure)]
+    for failure in (*failures, *failed.values()):
+        tell(failure)
+    for failure in (*failures, *failed.values()):
+        raise StepFailedError(failure, transient=False)

@@ -15,6 +15,7 @@ from prefect.artifacts import (
 )
 
 from medzip.training.curves import read_curves
+from medzip.training.strata import by_stratum
 
 if TYPE_CHECKING:
     from medzip.training.curves import Point
@@ -30,9 +31,6 @@ CURVE_ROWS = 40
 
 def samples_table(store: SampleStore) -> None:
     """Publish what a store holds of each stratum."""
-    strata: dict[tuple[str, str, str], list[Any]] = {}
-    for one in store.sampled:
-        strata.setdefault(one.about.stratum, []).append(one)
     rows = [
         {
             "scanner": scanner,
@@ -44,7 +42,7 @@ def samples_table(store: SampleStore) -> None:
                 100 * sum(one.eligible for one in members) / len(members), 1
             ),
         }
-        for (scanner, kernel, spacing), members in sorted(strata.items())
+        for (scanner, kernel, spacing), members in by_stratum(store.sampled).items()
     ]
     total = sum(one.rows for one in store.sampled)
     create_table_artifact(
@@ -108,11 +106,14 @@ def curve_image(points: list[Point]) -> str:
 def _curve_markdown(trained: TrainedModel, points: list[Point]) -> str:
     every = max(1, -(-len(points) // CURVE_ROWS))
     shown = [p for i, p in enumerate(points) if i % every == 0 or p.bits or i + 1 == len(points)]
-    mean = sum(trained.bits.values()) / len(trained.bits)
+    summary = (
+        f"{trained.voxels} voxels, {trained.seconds:.0f} s, "
+        f"{trained.mean_bits:.4f} bits a voxel held out."
+    )
     lines = [
         f"# Model `{trained.digest[:16]}`",
         "",
-        f"{trained.voxels} voxels, {trained.seconds:.0f} s, {mean:.4f} bits a voxel held out.",
+        summary,
         "",
         "| step | loss | held out | rate | seconds |",
         "|---:|---:|---:|---:|---:|",

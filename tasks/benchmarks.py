@@ -78,10 +78,6 @@ def measure_others(
 ) -> tuple[Row, ...]:
     """Measure the other codecs on the volume of this name."""
     try:
-        chosen = _cohort(cohort, unseen, size)
-        places = [(member, fold) for fold, part in enumerate(chosen.folds) for member in part]
-        places += [(member, -1) for member in chosen.unseen]
-        member, fold = next(place for place in places if place[0].name == label)
-        return run_others(member, fold, size.peers)
+        return run_others(*_cohort(cohort, unseen, size).place(label), size.peers)
     except Exception as error:
         raise StepFailedError.of(label, "others", error) from None

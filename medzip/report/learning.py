@@ -14,6 +14,7 @@ from medzip.report.charts import grouped_bars
 from medzip.report.lines import line_chart
 from medzip.training.curves import read_curves
 from medzip.training.store import SampleStore
+from medzip.training.strata import by_stratum
 
 if TYPE_CHECKING:
     import os
@@ -33,15 +34,12 @@ def render_sampling(store: str | os.PathLike[str], out: str | os.PathLike[str]) 
         There is no complete store.
     """
     opened = SampleStore.open(store)
-    strata: dict[tuple[str, str, str], list[Any]] = {}
-    for one in opened.sampled:
-        strata.setdefault(one.about.stratum, []).append(one)
     return _write(
         out,
         "sampling.html",
         store=opened,
         samples=sum(one.rows for one in opened.sampled),
-        strata=sorted(strata.items()),
+        strata=list(by_stratum(opened.sampled).items()),
     )
 
 

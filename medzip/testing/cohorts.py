@@ -9,6 +9,7 @@ from medzip.bench.phantom import ct_volume
 from medzip.codec.plain.network import Architecture
 from medzip.training.inputs import InputsForm
 from medzip.training.store import SampleStore
+from medzip.training.writing import write_series
 from medzip.volumes.about import SeriesAbout
 
 if TYPE_CHECKING:
@@ -39,5 +40,5 @@ def make_store(folder: Path, voxels: int = 4000, seed: int = 0, form: Form = FOR
     series = cohort()
     store = SampleStore.plan(folder, form, series, voxels, seed)
     for about, volume in series.items():
-        store.write(about.key, volume)
+        write_series(store, about.key, volume)
     return SampleStore.open(folder)

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from medzip.training.store import SampledSeries, SampleStore
+from medzip.training.writing import write_series
 
 if TYPE_CHECKING:
     import os
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from medzip.training.forms import Form
     from medzip.volumes import Series
 
-__all__ = ["sample_cohort", "sample_series", "scratch_of"]
+__all__ = ["finished", "sample_cohort", "sample_series"]
 
 
 def sample_cohort(
@@ -47,8 +48,7 @@ def sample_cohort(
         sampled = sample_series(store, series)
         if on_series is not None:
             on_series(sampled)
-    shutil.rmtree(scratch_of(store), ignore_errors=True)
-    return SampleStore.open(folder)
+    return finished(store)
 
 
 def sample_series(store: SampleStore, series: Series) -> SampledSeries:
@@ -56,10 +56,23 @@ def sample_series(store: SampleStore, series: Series) -> SampledSeries:
     done = store.found(series.about.key)
     if done is not None:
         return done
-    with series.open(scratch_of(store)) as volume:
-        return store.write(series.about.key, volume)
+    with series.open(_scratch(store)) as volume:
+        return write_series(store, series.about.key, volume)
 
 
-def scratch_of(store: SampleStore) -> Path:
-    """Where sources are laid out while they are sampled; gone when the store is complete."""
+def finished(store: SampleStore) -> SampleStore:
+    """A store of which all series have been sampled, without what sampling left beside them.
+
+    Raises
+    ------
+    SourceError
+        A series is missing.
+    """
+    done = SampleStore.open(store.folder)
+    shutil.rmtree(_scratch(store), ignore_errors=True)
+    return done
+
+
+def _scratch(store: SampleStore) -> Path:
+    """Where sources are laid out while they are sampled."""
     return store.folder / ".scratch"

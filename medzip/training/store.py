@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,26 +21,22 @@ import numpy as np
 import torch
 import zarr
 
-from medzip.atomic import new_folder, write_atomic
+from medzip.atomic import write_atomic
 from medzip.canonical import canonical_json, digest_of
 from medzip.errors import SourceError
 from medzip.fitting.linear import Window
 from medzip.fitting.sample import Samples
-from medzip.training.drawing import central_window, draw_series
 from medzip.training.forms import Form, form_from
 from medzip.training.strata import quotas
 from medzip.volumes.about import SeriesAbout
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from medzip.fitting.fit import Volume
+    from collections.abc import Iterable
 
 __all__ = ["SampleStore", "SampledSeries"]
 
 STORE_FORMAT = 1
-CHUNK_ROWS = 1 << 14
 HELD_OUT = 50
 """One row in so many is never learned from."""
 
@@ -76,7 +70,7 @@ class SampledSeries:
 
 @dataclass(frozen=True)
 class SampleStore:
-    """A store and its plan; `plan` and `open` make one.
+    """A store and its plan; `plan` and `open` make one, `write_series` fills it.
 
     Attributes
     ----------
@@ -207,69 +201,18 @@ class SampleStore:
     @cached_property
     def sampled(self) -> tuple[SampledSeries, ...]:
         """Its series as they were sampled, by key."""
-        return tuple(self._sampled(about) for about in self.series)
+        return tuple(self.sampled_of(about) for about in self.series)
 
     def missing(self) -> list[SeriesAbout]:
         """Series that have no complete group yet."""
-        return [one for one in self.series if not (self._path(one.key) / "zarr.json").is_file()]
+        return [one for one in self.series if not (self.path(one.key) / "zarr.json").is_file()]
 
     def found(self, key: str) -> SampledSeries | None:
         """A series if it has been sampled completely."""
         about = next((one for one in self.series if one.key == key), None)
-        if about is None or not (self._path(key) / "zarr.json").is_file():
+        if about is None or not (self.path(key) / "zarr.json").is_file():
             return None
-        return self._sampled(about)
-
-    def write(self, key: str, volume: Volume) -> SampledSeries:
-        """Sample one series; one that is there already is kept.
-
-        Memory holds a few windows of the volume and the samples of one, whatever the quota.
-
-        Raises
-        ------
-        SourceError
-            The store has no such series.
-        UnsupportedVoxelsError
-            Its voxels are not such that the codec takes.
-        """
-        about = next((one for one in self.series if one.key == key), None)
-        if about is None:
-            raise SourceError(f"expected a series of the store, got {key[:16]}; plan it again")
-        done = self.found(key)
-        if done is not None:
-            return done
-        seed = (self.seed, int(key[:12], 16))
-        with self._spool(key) as spool, new_folder(self._path(key)) as folder:
-            rows, columns, about_rows = self._draw(volume, self.quotas[key], seed, spool)
-            order = np.random.default_rng((*seed, 1 << 20)).permutation(rows)
-            window = central_window(volume)
-            group = zarr.create_group(str(folder))
-            digest = hashlib.sha256()
-            for name, values in columns.items():
-                shape = (rows, *values.shape[1:])
-                chunks = (min(CHUNK_ROWS, max(1, rows)), *values.shape[1:])
-                array = group.create_array(name, shape=shape, chunks=chunks, dtype=values.dtype)
-                digest.update(f"{name} {values.dtype} {shape}".encode())
-                for first in range(0, rows, CHUNK_ROWS):
-                    part = np.ascontiguousarray(values[order[first : first + CHUNK_ROWS]])
-                    digest.update(part.tobytes())
-                    array[first : first + len(part)] = part
-            central = group.create_array(
-                "window", shape=window.values.shape, dtype="uint16", chunks=window.values.shape
-            )
-            central[...] = window.values
-            group.update_attributes(
-                {
-                    "about": asdict(about),
-                    "form": self.form.describe(),
-                    "seed": self.seed,
-                    "rows": rows,
-                    "window": {"origin": window.origin, "count": window.count},
-                    "digest": digest.hexdigest(),
-                    **about_rows,
-                }
-            )
-        return self._sampled(about)
+        return self.sampled_of(about)
 
     def samples(self, key: str, rows: slice | None = None) -> Samples:
         """Rows of one series of a store of inputs.
@@ -326,50 +269,20 @@ class SampleStore:
             for one in self.sampled
         ]
 
-    def _draw(
-        self, volume: Volume, quota: int, seed: Sequence[int], spool: Path
-    ) -> tuple[int, dict[str, np.ndarray], dict[str, Any]]:
-        """Samples of a series in files; how many, the columns, and what attributes say of them."""
-        files = {
-            name: np.lib.format.open_memmap(
-                spool / name, "w+", np.dtype(dtype), (max(1, quota), *shape)
-            )
-            for name, (dtype, shape) in {**self.form.columns, "origin": ("int32", (3,))}.items()
-        }
-        at, looked = 0, []
-        straight: list[Any] = []
-        for drawn in draw_series(volume, self.form, quota, tuple(seed)):
-            stop = at + len(drawn.origins)
-            for name, values in {**drawn.columns, "origin": drawn.origins}.items():
-                files[name][at:stop] = values
-            at = stop
-            looked.append(drawn.eligible)
-            straight.append(drawn.straight.tolist())
-        return at, dict(files), {"eligible": float(np.mean(looked)), "straight": straight[0]}
-
-    @contextmanager
-    def _spool(self, key: str) -> Iterator[Path]:
-        """A folder for columns in coding order; what a killed run left in it is removed."""
-        path = self.folder / f".draw-{key}"
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
-
-    def _sampled(self, about: SeriesAbout) -> SampledSeries:
+    def sampled_of(self, about: SeriesAbout) -> SampledSeries:
+        """A series of it whose group is there."""
         attributes: Any = self._group(about.key).attrs
         return SampledSeries(
             about, int(attributes["rows"]), float(attributes["eligible"]), attributes["digest"]
         )
 
-    def _path(self, key: str) -> Path:
+    def path(self, key: str) -> Path:
+        """Where the group of a series lies, or will."""
         return self.folder / "series" / key
 
     def _group(self, key: str) -> zarr.Group:
         try:
-            return zarr.open_group(str(self._path(key)), mode="r")
+            return zarr.open_group(str(self.path(key)), mode="r")
         except (OSError, ValueError) as error:
             raise SourceError(
                 f"expected the samples of series {key[:16]}, got {type(error).__name__}; "

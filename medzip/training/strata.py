@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from medzip.volumes.about import SeriesAbout
+    from medzip.training.store import SampledSeries
+    from medzip.volumes.about import SeriesAbout, Stratum
 
-__all__ = ["quotas", "share_equally"]
+__all__ = ["by_stratum", "quotas", "share_equally"]
 
 
 def share_equally(total: int, capacities: Mapping[str, int]) -> dict[str, int]:
@@ -52,3 +53,11 @@ def quotas(series: Sequence[SeriesAbout], voxels: int) -> dict[str, int]:
     for name, members in strata.items():
         out |= share_equally(shares[name], {one.key: one.voxels for one in members})
     return out
+
+
+def by_stratum(series: Iterable[SampledSeries]) -> dict[Stratum, list[SampledSeries]]:
+    """Sampled series of each stratum, strata sorted."""
+    strata: dict[Stratum, list[SampledSeries]] = {}
+    for one in series:
+        strata.setdefault(one.about.stratum, []).append(one)
+    return {stratum: strata[stratum] for stratum in sorted(strata)}

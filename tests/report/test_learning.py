@@ -18,6 +18,7 @@ from medzip.training.inputs import InputsForm
 from medzip.training.network import NetworkRun
 from medzip.training.run import train
 from medzip.training.store import SampleStore
+from medzip.training.writing import write_series
 from medzip.volumes.about import SeriesAbout
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> SampleStore:
     voxels = ct_volume((6, 48, 48), seed=0)
     about = SeriesAbout(NAME, "ab" * 32, voxels.size, "CT", "Maker & Sons", "<soft>", "0.7")
     store = SampleStore.plan(tmp_path_factory.mktemp("s") / "store", FORM, [about], 3000)
-    store.write(about.key, voxels)
+    write_series(store, about.key, voxels)
     return SampleStore.open(store.folder)
 
 

@@ -19,6 +19,7 @@ from medzip.training.drawing import WINDOW_SLICES, Plan, draw_series
 from medzip.training.forms import form_from, form_named, in_coding_order
 from medzip.training.store import HELD_OUT, SampleStore
 from medzip.training.strata import quotas, share_equally
+from medzip.training.writing import write_series
 from medzip.volumes.about import SeriesAbout
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def test_a_store_without_a_series_is_completed(store: SampleStore, tmp_path: Pat
     series = cohort()
     begun = SampleStore.plan(tmp_path / "store", FORM, series, 4000, 0)
     (first, volume), *others = series.items()
-    begun.write(first.key, volume)
+    write_series(begun, first.key, volume)
     with pytest.raises(SourceError, match="without 2 of 3 series"):
         SampleStore.open(tmp_path / "store")
     left = begun.folder / "series" / f".{others[0][0].key}.part"  # of a killed run
@@ -145,7 +146,7 @@ def test_a_store_without_a_series_is_completed(store: SampleStore, tmp_path: Pat
     (left / "junk").touch()
     again = SampleStore.plan(tmp_path / "store", FORM, series, 4000, 0)
     for about, voxels in series.items():
-        again.write(about.key, voxels)
+        write_series(again, about.key, voxels)
     assert SampleStore.open(tmp_path / "store").digest == store.digest
     assert not left.exists()
 
@@ -180,7 +181,7 @@ def test_a_long_series_is_read_in_windows(tmp_path: Path) -> None:
     long = Long()
     about = SeriesAbout("long", "ab" * 32, int(np.prod(long.shape)))
     store = SampleStore.plan(tmp_path / "store", FORM, [about], 20_000)
-    assert store.write(about.key, long).rows == 20_000
+    assert write_series(store, about.key, long).rows == 20_000
     assert long.most == WINDOW_SLICES
     origins = store.column(about.key, "origin")
     assert origins[:, 0].max() > 99_000

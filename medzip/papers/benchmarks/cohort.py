@@ -78,6 +78,17 @@ class Cohort:
         """All CT volumes, in the order of the folds."""
         return tuple(member for fold in self.folds for member in fold)
 
+    @property
+    def names(self) -> list[str]:
+        """Names of all volumes."""
+        return [member.name for member in (*self.members, *self.unseen)]
+
+    def place(self, name: str) -> tuple[Member, int]:
+        """The volume of a name, and its fold; -1 for an unseen one."""
+        places = [(member, fold) for fold, part in enumerate(self.folds) for member in part]
+        places += [(member, -1) for member in self.unseen]
+        return next(place for place in places if place[0].name == name)
+
     def training(self, fold: int) -> tuple[Member, ...]:
         """The CT volumes of all other folds."""
         return tuple(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from medzip.errors import SourceError
 from medzip.papers.codec.shapes import SHAPES
 from medzip.papers.training.configurations import SequenceRun, configuration
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Self
 
-__all__ = ["SIZES", "BenchmarkSize"]
+__all__ = ["SIZES", "BenchmarkSize", "sized"]
 
 LARGEST = "pyramid-13-9-5-1"
 LONG_CUBES = ("cube-7", "cube-9", "cube-11")
@@ -124,3 +126,17 @@ def _small() -> BenchmarkSize:
 
 SIZES: dict[str, BenchmarkSize] = {size.name: size for size in (_small(), _full())}
 """By name."""
+
+
+def sized(name: str, changes: Mapping[str, Any] | None = None) -> BenchmarkSize:
+    """A size by name, with some fields changed; lists, as JSON has them, become tuples.
+
+    Raises
+    ------
+    SourceError
+        There is none of that name.
+    """
+    if name not in SIZES:
+        raise SourceError(f"expected a size among {', '.join(SIZES)}, got {name!r}")
+    fields = {key: tuple(v) if isinstance(v, list) else v for key, v in (changes or {}).items()}
+    return SIZES[name].with_(**fields)
