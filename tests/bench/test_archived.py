@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from medzip.archive import Verdict, compress
+from medzip.archive import Verdict
 from medzip.bench.archived import Beside, beside, comparable, pictured
 from medzip.bench.peers import PEERS, REPORT_PEERS
 from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series
 from medzip.report import render_report, rows_from, write_report_rows
 from medzip.report.figures import derive
+from medzip.testing.archives import archive_here
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]:
     write_series(root / "in" / "ct", ct_volume((36, 32, 40), seed=1), ct)
     write_series(root / "in" / "mr", mr_volume((3, 32, 32), seed=1), mr)
     (root / "in" / "note.txt").write_text("Phantom^07\n")
-    return root, compress([root / "in"], root / "archive", profile="fast", workers=1)
+    return root, archive_here([root / "in"], root / "archive")
 
 
 def test_middle_slab_of_each_series(archive: tuple[Path, Summary]) -> None:

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from medzip.archive import compress
 from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series
 from medzip.errors import SourceError
+from medzip.testing.archives import archive_here
+from medzip.testing.cohorts import FORM
 from medzip.training.cohort import find_cohort
 from medzip.training.sampling import sample_cohort
 from medzip.volumes.tags import spacing_of, tags_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-from medzip.testing.cohorts import FORM
 
 SHAPE = (10, 48, 48)
 CT, MR = ct_volume(SHAPE, seed=5), mr_volume(SHAPE, seed=6)
@@ -57,7 +56,7 @@ def test_dicom_series_with_their_tags(scans: Path, tmp_path: Path) -> None:
 
 def test_an_archive_is_a_cohort_with_the_same_series(scans: Path, tmp_path: Path) -> None:
     archive = tmp_path / "archive"
-    assert compress([scans / "DOE^JANE" / "ct"], archive, "fast", 1).ok
+    assert archive_here([scans / "DOE^JANE" / "ct"], archive).ok
     (series,) = find_cohort(archive)
     (source,) = find_cohort(scans / "DOE^JANE" / "ct")
     assert series.about == source.about
