@@ -70,9 +70,9 @@ def train(
     models: Annotated[
         str, typer.Argument(help="Folder that gets the model directory.", metavar="MODELS")
     ],
-    steps: Annotated[int, typer.Option(min=1, help="Gradient steps.")] = 10_000,
-    batch: Annotated[int, typer.Option(min=16, help="Voxels a step.")] = 4096,
-    rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 4e-3,
+    steps: Annotated[int | None, typer.Option(min=1, help="Gradient steps. [10000]")] = None,
+    batch: Annotated[int | None, typer.Option(min=16, help="Voxels a step. [4096]")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate. [0.004]")] = None,
     seed: Annotated[int, typer.Option(help="Of weights and order.")] = 0,
     start: Annotated[
         str | None, typer.Option(help="Shipped model or model directory to go on from.")
@@ -82,13 +82,16 @@ def train(
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of such a predictor.")] = None,
     backend: Annotated[
-        str, typer.Option(help="Of such a predictor: conditional or order0.")
-    ] = "conditional",
+        str | None,
+        typer.Option(help="Of such a predictor: order0 as published, or [conditional]."),
+    ] = None,
     leave_out: Annotated[
         list[str] | None, typer.Option(metavar="SERIES", help="Judge by it; again for more.")
     ] = None,
     device: Device = "auto",
-    precision: Annotated[str, typer.Option(help="float32, tf32 or auto.")] = "auto",
+    precision: Annotated[
+        str | None, typer.Option(help="Of a network: float32, tf32 or [auto].")
+    ] = None,
     checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps.")] = 500,
     work: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder of checkpoint and curves.")
@@ -107,25 +110,23 @@ def train(
     """
     with told_by_the_flow(workers, cluster, scheduler) as where:
         from flows.train import train_on_samples
-        from medzip.papers.training.run import PredictorRun
-        from medzip.training.network import NetworkRun
+        from medzip.training.kinds import run_of
 
-        run: NetworkRun | PredictorRun
-        if configuration is not None:
-            run = PredictorRun(configuration, epochs, seed, backend, device, checkpoint_every)
-        else:
-            run = NetworkRun(
-                steps,
-                batch,
-                rate,
-                seed,
-                start,
-                tuple(leave_out or ()),
-                device,
-                precision,
-                checkpoint_every,
-            )
-        done = train_on_samples(store, models, run, work, publish, report, **where)
+        options = {
+            "steps": steps,
+            "batch": batch,
+            "rate": rate,
+            "seed": seed,
+            "start": start,
+            "leave_out": tuple(leave_out) if leave_out else None,
+            "configuration": configuration,
+            "epochs": epochs,
+            "backend": backend,
+            "device": device,
+            "precision": precision,
+            "checkpoint_every": checkpoint_every,
+        }
+        done = train_on_samples(store, models, run_of(options), work, publish, report, **where)
     show_line(f"{done['bits']:.4f} bits a voxel held out: {done['folder']}")
 
 

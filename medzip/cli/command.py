@@ -87,7 +87,8 @@ def _options(
 
 
 for _command in (compress, restore, verify, inspect, recompress, sample, train, report):
-    app.command()(_command)
+    # why a function has many parameters helps nobody who calls it
+    app.command(help=(_command.__doc__ or "").partition("Many parameters")[0])(_command)
 app.add_typer(models, name="models")
 app.add_typer(bench, name="bench")
 app.add_typer(papers, name="papers")

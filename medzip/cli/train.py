@@ -34,41 +34,48 @@ def train(
         bool, typer.Option("--resume", help="Go on from the checkpoint in that folder.")
     ] = False,
     form: Annotated[
-        str, typer.Option(help="fast, default or wide: the network's form. Of a corpus only.")
-    ] = "default",
+        str | None,
+        typer.Option(help="Form of samples of a corpus: fast, default or wide. [default: default]"),
+    ] = None,
     voxels: Annotated[
-        int, typer.Option(min=1000, help="Voxels drawn of a corpus, equally by kind of scan.")
-    ] = 1_000_000,
-    steps: Annotated[int, typer.Option(min=1, help="Gradient steps.")] = 10_000,
-    batch: Annotated[int, typer.Option(min=16, help="Voxels a step.")] = 4096,
-    rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 4e-3,
+        int | None,
+        typer.Option(min=1000, help="Voxels drawn of a corpus, by kind of scan. [1000000]"),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Gradient steps. [10000]")] = None,
+    batch: Annotated[int | None, typer.Option(min=16, help="Voxels a step. [4096]")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate. [0.004]")] = None,
     seed: Annotated[int, typer.Option(help="Of weights and sample.")] = 0,
     start: Annotated[
         str | None, typer.Option(help="Shipped model or model directory to go on from.")
     ] = None,
     leave_out: Annotated[
-        list[str] | None, typer.Option(help="Series to judge by and not learn from (repeatable).")
+        list[str] | None,
+        typer.Option(metavar="SERIES", help="Judge by it, do not learn from it; again for more."),
     ] = None,
     configuration: Annotated[
         str | None,
         typer.Option(help="Train this predictor of the papers instead of a network."),
     ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Of such a predictor, instead of its steps.")
-    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of such a predictor.")] = None,
     backend: Annotated[
-        str, typer.Option(help="Of such a predictor: conditional, or order0 as published.")
-    ] = "conditional",
+        str | None,
+        typer.Option(help="Of such a predictor: order0 as published, or [conditional]."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32 or tf32.")] = "auto",
+    precision: Annotated[
+        str | None, typer.Option(help="Of a network: float32, tf32 or [auto].")
+    ] = None,
     checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps.")] = 500,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
 ) -> None:
-    """Train a model: config.json, model.safetensors, training.json, MODEL_CARD.md."""
+    """Train a model: config.json, model.safetensors, training.json, MODEL_CARD.md.
+
+    Many parameters: each is an option of the command line.
+    """
     import torch
 
+    from medzip.training.kinds import run_of
     from medzip.training.learning import CHECKPOINT
-    from medzip.training.network import NetworkRun
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if (work / CHECKPOINT).exists() and not resume:
@@ -77,27 +84,32 @@ def train(
             "--work begins anew"
         )
     torch.set_num_threads(threads)
-    run: Run
-    if configuration is None:
-        run = NetworkRun(
-            steps,
-            batch,
-            rate,
-            seed,
-            start,
-            tuple(leave_out or ()),
-            device,
-            precision,
-            checkpoint_every,
-        )
+    run = run_of(
+        {
+            "steps": steps,
+            "batch": batch,
+            "rate": rate,
+            "seed": seed,
+            "start": start,
+            "leave_out": tuple(leave_out) if leave_out else None,
+            "configuration": configuration,
+            "epochs": epochs,
+            "backend": backend,
+            "device": device,
+            "precision": precision,
+            "checkpoint_every": checkpoint_every,
+        }
+    )
+    if (source / "store.json").is_file():
+        if form is not None or voxels is not None:
+            raise typer.BadParameter(
+                f"expected no --form and --voxels with {source}, got some; a sample store has its "
+                "own"
+            )
+        _train(source, models, work, run)
     else:
-        from medzip.papers.training.run import PredictorRun
-
-        run = PredictorRun(configuration, epochs, seed, backend, device, checkpoint_every)
-    store = source if (source / "store.json").is_file() else work / "samples"
-    if store != source:
-        _sample(source, store, form, voxels, seed)
-    _train(store, models, work, run)
+        _sample(source, work / "samples", form or run.form, voxels or 1_000_000, seed)
+        _train(work / "samples", models, work, run)
 
 
 def _sample(corpus: Path, store: Path, form: str, voxels: int, seed: int) -> None:

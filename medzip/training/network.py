@@ -6,7 +6,7 @@ import logging
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
@@ -81,6 +81,7 @@ class NetworkRun:
     checkpoint_every: int = 500
     evaluate_every: int = 0
     memory: int = 2 << 30
+    form: ClassVar[str] = "default"
 
     @property
     def recipe(self) -> Recipe:

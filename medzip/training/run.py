@@ -82,6 +82,10 @@ class Run(Protocol):
         """Either "float32"; "tf32": products of a GPU's tensor cores; "auto": "tf32" on a GPU."""
 
     @property
+    def form(self) -> str:
+        """Name of the form of samples that it learns from, if nobody names another."""
+
+    @property
     def checkpoint_every(self) -> int:
         """Steps between two checkpoints."""
 

@@ -74,16 +74,24 @@ class PredictorRun:
     checkpoint_every: int = 500
     precision: ClassVar[str] = "float32"
 
+    @property
+    def form(self) -> str:
+        """Its shape."""
+        return self._configured.shape
+
     def learner(self, store: SampleStore, device: str) -> PredictorLearner:
         """What learns; raises SourceError where the store is of another form."""
         return PredictorLearner(store, self._resolved(store), self.backend, device)
 
+    @property
+    def _configured(self) -> SequenceRun:
+        named = self.configuration
+        return configuration(named) if isinstance(named, str) else named
+
     def _resolved(self, store: SampleStore) -> SequenceRun:
         """The configuration for a store."""
-        if isinstance(self.configuration, str):
-            run, shape = configuration(self.configuration), store.form.name
-        else:
-            run, shape = self.configuration, self.configuration.shape
+        run = self._configured
+        shape = store.form.name if isinstance(self.configuration, str) else run.shape
         if store.form.kind != "neighbours" or store.form.name != shape:
             raise SourceError(
                 f"expected a store of the neighbours {run.shape}, got one of {store.form.name}; "
