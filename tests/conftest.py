@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,8 +22,8 @@ settings.register_profile(
 )
 settings.load_profile("medzip")
 
-SHARED_PROCESSES = {"prefect_api", "scheduler"}
-"""Fixtures that start a server or a cluster, once a process that runs tests."""
+ALONE = ("test_flow_resume.py", "test_flow_server.py")
+"""Modules of tests/flows that use neither the server nor the cluster that the others share."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -34,18 +34,26 @@ def pytest_xdist_auto_num_workers() -> int:
     return os.cpu_count() or 1
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep a module's tests in one process, and all that use a server or a cluster in another.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a module's tests in one worker, and all that use the server or the cluster in another.
 
-    Those come first: they take longest and wait for other processes. `--dist loadgroup` heeds it.
+    Marks for groups would say the same, but xdist 3.8 does not find them with pytest 9.
     """
-    groups = {}
-    for item in items:
-        names = set(getattr(item, "fixturenames", ()))
-        groups[item] = "cluster" if names & SHARED_PROCESSES else str(item.path)
-    items.sort(key=lambda item: (groups[item] != "cluster", "flows" not in item.path.parts))
-    for item in items if config.pluginmanager.hasplugin("xdist") else ():
-        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByModule(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = Path(nodeid.split("::", 1)[0])
+            shares = module.parent.name == "flows" and module.name not in ALONE
+            return str(module.parent if shares else module)
+
+    return ByModule(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Flows first: they take longest, and wait for other processes."""
+    items.sort(key=lambda item: ("flows" not in item.path.parts, item.path.name in ALONE))
 
 
 # contracts of medzip.testing are tests too: their assertions say what they compared
