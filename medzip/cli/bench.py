@@ -86,8 +86,8 @@ def measure(
         return
     if data is None:
         raise typer.BadParameter("expected --data FOLDER or a command, got neither; see --help")
-    from medzip.bench.extras import add_scaling, add_startup
     from medzip.bench.measuring import Settings
+    from medzip.bench.optional import add_scaling, add_startup
     from medzip.bench.peers import DEFAULT_PEERS
     from medzip.bench.runner import run_bench
 

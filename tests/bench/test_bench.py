@@ -20,14 +20,13 @@ from medzip.bench.parquet import write_parquet
 from medzip.bench.parts import PARTS
 from medzip.bench.peers import PEERS, Availability, NotPossibleError
 from medzip.bench.peers.general import Zstd
-from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series
+from medzip.bench.phantom import ct_volume, mr_volume
 from medzip.bench.plots import write_plots
 from medzip.bench.records import Scaling, Startup
 from medzip.bench.results import Results
 from medzip.bench.runner import run_bench
 from medzip.bench.tables import is_current, markdown, update
 from medzip.cli.bench import bench
-from medzip.errors import SourceError
 from medzip.volumes import find_volumes, middle
 
 if TYPE_CHECKING:
@@ -222,72 +221,6 @@ def test_middle_slices() -> None:
     assert middle(voxels, 4)[:, 0, 0].tolist() == [3, 4, 5, 6]
     assert middle(voxels, 99).shape == voxels.shape
     assert middle(voxels, None).shape == voxels.shape
-
-
-def test_index_of_tiffs(tmp_path: Path) -> None:
-    tifffile = pytest.importorskip("tifffile")
-    voxels = ct_volume((3, 16, 16), seed=1, signed=True)
-    stored = (voxels.astype(np.int32) + 2000).astype(np.uint16)
-    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="minisblack")
-    entry = {
-        "file": "a.tif",
-        "shape": [3, 16, 16],
-        "dtype": "int16",
-        "offset": -2000,
-        "licence": "CC0",
-    }
-    (tmp_path / "index.json").write_text(json.dumps({"a": entry}))
-    (volume,) = find_volumes(tmp_path)
-    np.testing.assert_array_equal(volume.load(), voxels)
-    assert volume.about.facts == {"licence": "CC0"}
-
-
-def test_dicom_is_named_by_digest(tmp_path: Path) -> None:
-    voxels = ct_volume((4, 16, 16), seed=1)
-    spec = SeriesSpec(1, 1, 1, "CT", "SECRET")
-    write_series(tmp_path / "Doe" / "ct", voxels, spec)
-    (tmp_path / "Doe" / "note.txt").write_text("x")
-    (volume,) = find_volumes(tmp_path)
-    assert volume.title.isalnum()
-    assert len(volume.title) == 12
-    np.testing.assert_array_equal(volume.load(), voxels)
-
-
-def test_folder_without_images(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="got none"):
-        find_volumes(tmp_path)
-    (tmp_path / "note.txt").write_text("x")
-    with pytest.raises(SourceError, match="got none"):
-        find_volumes(tmp_path)
-    with pytest.raises(SourceError, match="check the path"):
-        find_volumes(tmp_path / "nowhere")
-
-
-def test_arrays_of_all_kinds(tmp_path: Path) -> None:
-    tifffile = pytest.importorskip("tifffile")
-    voxels = ct_volume((3, 16, 18), seed=1, signed=True)
-    np.save(tmp_path / "wide.npy", voxels.astype(np.int64))
-    np.save(tmp_path / "big.npy", voxels.astype(">i2"))
-    np.save(tmp_path / "twice.npy", voxels)
-    (tmp_path / "deep").mkdir()
-    tifffile.imwrite(tmp_path / "deep" / "page.TIF", voxels, photometric="minisblack")
-    tifffile.imwrite(tmp_path / "twice.tiff", voxels[0], photometric="minisblack")
-    volumes = {volume.title: volume.load() for volume in find_volumes(tmp_path)}
-    assert sorted(volumes) == ["big", "deep/page", "twice.npy", "twice.tiff", "wide"]
-    for name in ("wide", "big", "deep/page", "twice.npy"):
-        assert volumes[name].dtype == np.int16
-        np.testing.assert_array_equal(volumes[name], voxels)
-    np.testing.assert_array_equal(volumes["twice.tiff"], voxels[:1])
-
-
-def test_arrays_beside_dicom(tmp_path: Path) -> None:
-    write_series(
-        tmp_path / "dicom", ct_volume((4, 16, 16), seed=1), SeriesSpec(1, 1, 1, "CT", "SECRET")
-    )
-    np.save(tmp_path / "mr.npy", mr_volume((2, 16, 16), seed=1))
-    names = [volume.title for volume in find_volumes(tmp_path)]
-    assert names[0] == "mr"
-    assert len(names) == 2
 
 
 def test_what_cannot_be_read_is_skipped(tmp_path: Path) -> None:

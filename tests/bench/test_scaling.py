@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from medzip.bench.extras import add_scaling, add_startup
 from medzip.bench.measuring import Settings
+from medzip.bench.optional import add_scaling, add_startup
 from medzip.bench.peers import PEERS
 from medzip.bench.phantom import mr_volume
 from medzip.bench.runner import run_bench
