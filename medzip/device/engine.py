@@ -21,15 +21,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medzip.codec.fast import coder, rangecoder
-from medzip.codec.tables import logistic_table
+from medzip.codec.fast.distribution import logistic
+from medzip.codec.fast.held import hold
 from medzip.cores import cores
 from medzip.device.group import CHUNK_BYTES, MOST_CHUNK, Group
 from medzip.device.stepping import device_named
 from medzip.device.walk import Walk
-from medzip.device.words import decode_lanes, encode_lanes
+from medzip.device.words import Lanes, decode_lanes, encode_lanes
 from medzip.errors import CorruptStreamError
 
 if TYPE_CHECKING:
+    from medzip.codec.fast.layout import Layout
     from medzip.codec.plain.network import Network
 
 __all__ = ["DeviceEngine"]
@@ -103,7 +105,6 @@ class DeviceEngine:
             Group(network, shape, len(part), where, self._chunk, product, fused)
             for part in np.array_split(np.arange(slabs), groups)
         ]
-        self._table, self._logits = logistic_table(), coder.guess_logits()
 
     def encode(
         self, values: list[np.ndarray], origins: list[int], counts: list[int]
@@ -142,11 +143,11 @@ class DeviceEngine:
             No encoder could have written these words.
         """
         shares = [
-            _Decoding(group, data[part], origins[part], counts[part], self._layout.shape)
+            _Decoding(group, data[part], origins[part], counts[part], self._layout)
             for group, part in self._shares(len(data))
         ]
         for share in shares:
-            share.group.start_decoding(share.origins)
+            share.start()
             share.group.ask()
         steps = self._layout.steps
         sound = True
@@ -165,7 +166,7 @@ class DeviceEngine:
                 "expected words that an encoder could have written, got others; "
                 "restore the object from a copy"
             )
-        return [volume for share in shares for volume in share.volume[: len(share.streams)]]
+        return [volume for share in shares for volume in share.volume]
 
     def _shares(self, slabs: int) -> list[tuple[Group, slice]]:
         """The groups that have work, and which slabs are theirs."""
@@ -195,19 +196,9 @@ class DeviceEngine:
             pairs = share.group.pairs[number % 2]
             for b in slabs:
                 words = share.words_with_room(b, self._room)
+                out = coder.Stream(share.counts[b], share.state[b], share.bits[b], words)
                 share.positions[b] = encode_lanes(
-                    pairs,
-                    b,
-                    start,
-                    steps,
-                    layout.shape,
-                    layout.wz,
-                    layout.wy,
-                    share.counts[b],
-                    share.state[b],
-                    share.bits[b],
-                    words,
-                    share.positions[b],
+                    pairs, b, start, steps, layout, out, share.positions[b]
                 )
 
         return [
@@ -218,27 +209,9 @@ class DeviceEngine:
 
     def _decode_step(self, pool: ThreadPoolExecutor, share: _Decoding, t: int) -> bool:
         def read(slabs: range) -> bool:
-            return bool(
-                decode_lanes(
-                    share.group.numbers,
-                    t,
-                    slabs.start,
-                    slabs.stop,
-                    self._layout.wz,
-                    self._layout.wy,
-                    share.limits,
-                    share.group.values,
-                    share.volume,
-                    self._table,
-                    self._logits,
-                    share.state,
-                    share.bits,
-                    share.words,
-                    share.positions,
-                )
-            )
+            return bool(decode_lanes(share.lanes, t, slabs.start, slabs.stop))
 
-        first, *others = _parts(len(share.streams), self._threads)
+        first, *others = _parts(len(share.data), self._threads)
         futures = [pool.submit(read, slabs) for slabs in others]
         sound = read(first)  # this thread works too
         return all(future.result() for future in futures) and sound
@@ -286,24 +259,21 @@ class _Decoding:
     data: list[bytes]
     origins: list[int]
     counts: list[int]
-    shape: tuple[int, int, int]
+    layout: Layout
 
-    def __post_init__(self) -> None:
-        self.streams = [np.frombuffer(part, dtype="<u4").astype(np.uint32) for part in self.data]
-        slabs = len(self.streams)
-        self.words = np.zeros((slabs, max(map(len, self.streams)) + 2), dtype=np.uint32)
-        for row, stream in zip(self.words, self.streams, strict=True):
-            row[: len(stream)] = stream
-        self.state = rangecoder.decoder_state(self.streams)
-        self.bits = coder.fresh_bits(slabs)
-        self.positions = np.full(slabs, 2, dtype=np.int64)
-        self.limits = np.array(self.counts, dtype=np.int64)
-        self.volume = np.zeros((slabs, *self.shape), dtype=np.uint16)
+    def start(self) -> None:
+        """Go to the first step."""
+        slabs, group = len(self.data), self.group
+        group.start_decoding(self.origins)
+        self._words = coder.decoder(self.data, self.counts)
+        self.volume = np.zeros((slabs, *self.layout.shape), dtype=np.uint16)
+        self.lanes = hold(
+            Lanes(self.layout, group.numbers, group.values, self.volume, self._words, logistic())
+        )
 
     def all_read(self) -> bool:
         """Whether every stream was read to its end."""
-        lengths = [len(stream) for stream in self.streams]
-        return all(map(rangecoder.all_read, lengths, self.positions.tolist()))
+        return coder.all_read(self._words, self.data)
 
 
 def _parts(slabs: int, threads: int) -> list[range]:

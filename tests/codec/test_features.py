@@ -104,13 +104,13 @@ def test_skew_round_trip_and_margins(voxels: np.ndarray) -> None:
     neighbourhood = disc((20, 9, 4))
     layout = Layout.of(values.shape, neighbourhood, wavefront(neighbourhood))
     whole = layout.empty(1)
-    skew(values, whole[0], 1 % count, layout.wy, layout.reach)
+    skew(values, whole[0], 1 % count, layout)
     back = np.empty_like(values)
-    unskew(whole[0], back, layout.wy, layout.reach)
+    unskew(whole[0], back, layout)
     assert np.array_equal(back, values)
     grown = layout.empty(1)
     depth, height, width = values.shape
-    first_margins(grown[0], 1 % count, width, layout.wy, layout.reach)
+    first_margins(grown[0], 1 % count, layout)
     for t in range(layout.steps):
         for z in range(depth):
             tau = t - layout.wz * z
@@ -121,18 +121,7 @@ def test_skew_round_trip_and_margins(voxels: np.ndarray) -> None:
                 grown[0, z, tau + layout.origin, y + layout.reach] = values[
                     z, y, tau - layout.wy * y
                 ]
-            write_segment(
-                grown[0],
-                z,
-                tau + layout.origin,
-                ys[0],
-                len(ys),
-                depth,
-                height,
-                width,
-                layout.wy,
-                layout.reach,
-            )
+            write_segment(grown[0], z, tau + layout.origin, ys[0], len(ys), layout)
     assert np.array_equal(grown, whole)
 
 

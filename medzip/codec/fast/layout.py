@@ -19,8 +19,7 @@ below the last row    last row of the same slice
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numba
 import numpy as np
@@ -29,12 +28,11 @@ if TYPE_CHECKING:
     from medzip.codec.neighbourhood import Neighbourhood
     from medzip.codec.schedule import Schedule
 
-__all__ = ["Layout", "first_margins", "skew", "unskew", "write_segment"]
+__all__ = ["Layout", "first_margins", "segment_of", "skew", "unskew", "write_segment"]
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The skewed, padded store of slabs of one shape.
+class Layout(NamedTuple):
+    """The skewed, padded store of slabs of one shape; kernels take it as it is.
 
     Attributes
     ----------
@@ -44,24 +42,23 @@ class Layout:
         The wavefront's vector; wx is 1.
     reach
         Margin on every side, voxels.
+    origin
+        Row of the voxel (y, x) = (0, 0).
     """
 
     shape: tuple[int, int, int]
     wz: int
     wy: int
     reach: int
+    origin: int
 
     @classmethod
     def of(
         cls, shape: tuple[int, int, int], neighbourhood: Neighbourhood, schedule: Schedule
     ) -> Layout:
         """The layout for a neighbourhood and the wavefront that it allows."""
-        return cls(shape, schedule.wz, schedule.wy, max(1, neighbourhood.reach))
-
-    @property
-    def origin(self) -> int:
-        """Row of the voxel (y, x) = (0, 0)."""
-        return self.reach + self.wy * self.reach
+        reach = max(1, neighbourhood.reach)
+        return cls(shape, schedule.wz, schedule.wy, reach, reach + schedule.wy * reach)
 
     @property
     def store_shape(self) -> tuple[int, int, int]:
@@ -88,9 +85,20 @@ class Layout:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _margins(store, z, y, x, v, depth, height, width, wy, reach):
+def segment_of(layout, t, z):
+    """First y and number of voxels, 0 or less where none, that step t holds in slice z."""
+    _, height, width = layout.shape
+    tau = t - layout.wz * z
+    y0 = max(0, (tau - width + layout.wy) // layout.wy)
+    y1 = min(height - 1, tau // layout.wy)
+    return y0, y1 - y0 + 1
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _margins(store, z, y, x, v, layout):
     """Copy voxel (z, y, x) = v to every margin that it stands for."""
-    origin = reach + wy * reach
+    depth, height, width = layout.shape
+    wy, reach, origin = layout.wy, layout.reach, layout.origin
     if x == 0 and y + 1 < height:
         for j in range(1, reach + 1):
             store[z, origin + wy * (y + 1) - j, y + 1 + reach] = v
@@ -115,18 +123,18 @@ def _margins(store, z, y, x, v, depth, height, width, wy, reach):
 
 
 @numba.njit(cache=True, nogil=True)
-def first_margins(store, value, width, wy, reach):
+def first_margins(store, value, layout):
     """Margins of the first slice that no voxel stands for: above it and left of its first row."""
-    origin = reach + wy * reach
+    wy, reach, origin = layout.wy, layout.reach, layout.origin
     for i in range(1, reach + 1):
-        for x in range(-reach, width + reach):
+        for x in range(-reach, layout.shape[2] + reach):
             store[0, origin - wy * i + x, reach - i] = value
     for j in range(1, reach + 1):
         store[0, origin - j, reach] = value
 
 
 @numba.njit(cache=True, nogil=True)
-def skew(values, store, value, wy, reach):
+def skew(values, store, value, layout):
     """Lay one slab out with all of its margins.
 
     Parameters
@@ -137,44 +145,41 @@ def skew(values, store, value, wy, reach):
         uint16 of `Layout.store_shape`, written.
     value
         The slab's origin value, for the margins of its first slice.
-    wy, reach
-        As in `Layout`.
+    layout
+        Of these slabs.
     """
     depth, height, width = values.shape
-    origin = reach + wy * reach
-    first_margins(store, value, width, wy, reach)
+    wy, reach = layout.wy, layout.reach
+    first_margins(store, value, layout)
     for z in range(depth):
         for y in range(height):
-            row = origin + wy * y
+            row = layout.origin + wy * y
             for x in range(width):
                 store[z, row + x, y + reach] = values[z, y, x]
-            _margins(store, z, y, 0, values[z, y, 0], depth, height, width, wy, reach)
+            _margins(store, z, y, 0, values[z, y, 0], layout)
             if width > 1:
-                _margins(
-                    store, z, y, width - 1, values[z, y, width - 1], depth, height, width, wy, reach
-                )
+                _margins(store, z, y, width - 1, values[z, y, width - 1], layout)
             if y == 0 or y == height - 1:
                 for x in range(1, width - 1):
-                    _margins(store, z, y, x, values[z, y, x], depth, height, width, wy, reach)
+                    _margins(store, z, y, x, values[z, y, x], layout)
 
 
 @numba.njit(cache=True, nogil=True)
-def unskew(store, values, wy, reach):
+def unskew(store, values, layout):
     """Read one slab back from its store; the inverse of `skew`."""
     depth, height, width = values.shape
-    origin = reach + wy * reach
     for z in range(depth):
         for y in range(height):
-            row = origin + wy * y
+            row = layout.origin + layout.wy * y
             for x in range(width):
-                values[z, y, x] = store[z, row + x, y + reach]
+                values[z, y, x] = store[z, row + x, y + layout.reach]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def write_segment(store, z, tau, y0, n, depth, height, width, wy, reach):
-    """Fill the margins that the segment just written at (z, tau, y0 .. y0+n-1) stands for."""
-    origin = reach + wy * reach
+def write_segment(store, z, row, y0, n, layout):
+    """Fill the margins that the segment just written at (z, row, y0 .. y0+n-1) stands for."""
+    _, height, width = layout.shape
     for y in (y0, y0 + n - 1):
-        x = tau - origin - wy * y
+        x = row - layout.origin - layout.wy * y
         if x == 0 or x == width - 1 or y == 0 or y == height - 1:
-            _margins(store, z, y, x, store[z, tau, y + reach], depth, height, width, wy, reach)
+            _margins(store, z, y, x, store[z, row, y + layout.reach], layout)

@@ -11,8 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from medzip.codec.fast.coder import _interval as interval
-from medzip.codec.fast.coder import find
+from medzip.codec.fast.distribution import Mixture, find, interval
 from medzip.codec.fast.rangecoder import consume, encode, quantile
 from medzip.papers.codec.backends import INCREMENT, MOST_TOTAL
 
@@ -29,12 +28,9 @@ _FULL = np.int64(1 << 24)
 
 
 @numba.njit(cache=True, nogil=True)
-def _distribution(
-    errors, voxel, offsets, count, p, weight, mean, inverse, logs, floor, columns, centre
-):
-    """A voxel's mixture, into `columns` (int64 (3, 3, 1): weights, slopes, intercepts) and
-    `centre`.
-    """
+def _distribution(errors, voxel, offsets, count, p, parameters, logs, floor):
+    """A voxel's mixture."""
+    weight, mean, inverse = parameters[0], parameters[1], parameters[2]
     _, height, width = errors.shape
     n = I8(len(offsets))
     total = I8(0)
@@ -54,11 +50,20 @@ def _distribution(
     reciprocal = ((n << 26) // total) << 2
     middle = (p + 8) >> 4
     start = ((16 * middle - 8 - p) * reciprocal) >> 12
-    centre[0] = middle
-    for j in range(3):
-        columns[0, j, 0] = weight[row, j]
-        columns[1, j, 0] = (reciprocal * inverse[row, j]) >> 8
-        columns[2, j, 0] = (start - mean[row, j]) * inverse[row, j]
+    scales, means = inverse[row], mean[row]
+    return Mixture(
+        count,
+        middle,
+        weight[row, 0],
+        weight[row, 1],
+        weight[row, 2],
+        (reciprocal * scales[0]) >> 8,
+        (reciprocal * scales[1]) >> 8,
+        (reciprocal * scales[2]) >> 8,
+        (start - means[0]) * scales[0],
+        (start - means[1]) * scales[1],
+        (start - means[2]) * scales[2],
+    )
 
 
 @numba.njit(cache=True, nogil=True)
@@ -82,35 +87,17 @@ def encode_conditional(
     parameters
         int64 (3, 32, 3): weights, means, inverse scales by context.
     tables
-        Logistic CDF; int64 (2, 64): log2 table, log2 of k; logits; floor of the mean error.
+        `Logistic`; int64 (2, 64): log2 table, log2 of k; floor of the mean error.
     state, words, position
         Of the range coder; words have room for one a voxel.
     """
-    weight, mean, inverse = parameters[0], parameters[1], parameters[2]
-    logistic, logs, _, floor = tables
-    columns = np.empty((3, 3, 1), dtype=np.int64)
-    centre = np.empty(1, dtype=np.int64)
+    logistic, logs, floor = tables
     for i in range(len(voxels)):
         z, y, x = voxels[i, 0], voxels[i, 1], voxels[i, 2]
         p = predicted[i]
-        _distribution(
-            errors,
-            voxels[i],
-            offsets,
-            count,
-            p,
-            weight,
-            mean,
-            inverse,
-            logs,
-            floor,
-            columns,
-            centre,
-        )
+        mixture = _distribution(errors, voxels[i], offsets, count, p, parameters, logs, floor)
         value = I8(values[z, y, x])
-        left, right = interval(
-            value, 0, count, centre, columns[0], columns[1], columns[2], logistic
-        )
+        left, right = interval(mixture, value, logistic.cdf)
         position = encode(state, words, position, left, right - left)
         errors[z, y, x] = abs(16 * value - p)
     return position
@@ -121,33 +108,15 @@ def decode_conditional(
     values, voxels, predicted, errors, offsets, count, parameters, tables, state, words, position
 ):
     """The inverse of `encode_conditional`: fills `values`; -1 where no encoder wrote this."""
-    weight, mean, inverse = parameters[0], parameters[1], parameters[2]
-    logistic, logs, logits, floor = tables
-    columns = np.empty((3, 3, 1), dtype=np.int64)
-    centre = np.empty(1, dtype=np.int64)
+    logistic, logs, floor = tables
     for i in range(len(voxels)):
         z, y, x = voxels[i, 0], voxels[i, 1], voxels[i, 2]
         p = predicted[i]
-        _distribution(
-            errors,
-            voxels[i],
-            offsets,
-            count,
-            p,
-            weight,
-            mean,
-            inverse,
-            logs,
-            floor,
-            columns,
-            centre,
-        )
+        mixture = _distribution(errors, voxels[i], offsets, count, p, parameters, logs, floor)
         target = quantile(state)
         if target >= _FULL:
             return -1
-        value, left, right = find(
-            target, 0, count, centre, columns[0], columns[1], columns[2], logistic, logits
-        )
+        value, left, right = find(mixture, target, logistic)
         position = consume(state, words, position, left, right - left)
         values[z, y, x] = value
         errors[z, y, x] = abs(16 * value - p)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medzip.codec.fast import rangecoder
-from medzip.codec.fast.coder import guess_logits
+from medzip.codec.fast.distribution import logistic
 from medzip.codec.fast.products import GRANULE
 from medzip.codec.plain.features import log2_fixed
 from medzip.codec.plain.mixture import MEAN_BITS, MEAN_LIMIT, SCALE_LIMIT, exp2_fixed, mixture_of
-from medzip.codec.tables import log2_table, logistic_table
+from medzip.codec.tables import log2_table
 from medzip.cores import one_thread
 from medzip.errors import CorruptStreamError
 from medzip.papers.codec import coding, kernels
@@ -86,7 +86,7 @@ class SequenceEngine:
         self._parameters = np.stack([weight, mean, inverse])
         self._offsets = error_offsets(self._model.shape)
         logs = np.stack([log2_table(), log2_fixed(np.full(64, len(self._offsets)))])
-        self._tables = (logistic_table(), logs, guess_logits(), FLOOR)
+        self._tables = (logistic(), logs, FLOOR)
 
     @one_thread()
     def encode(
