@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from flows.demo import differences
 from medzip.archive import restore, verify
 from medzip.bench.phantom import SeriesSpec, ct_volume, write_series
+from medzip.testing.archives import archive_here
 
 from .flow_command import PROGRAM
+from .processes import kill, kill_a_worker
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SHAPE = (40, 160, 160)
+SHAPE = (32, 96, 96)
 
 
 @pytest.fixture(scope="module")
@@ -62,45 +61,12 @@ def wait_for(archive: Path, pattern: str, process: subprocess.Popen[bytes], log:
         time.sleep(0.005)
 
 
-def gone(session: int) -> bool:
-    """Whether no process of a session is left but those that are dead."""
-    for process in psutil.process_iter(["pid", "status"]):
-        try:
-            if os.getsid(process.pid) == session and process.info["status"] != psutil.STATUS_ZOMBIE:
-                return False
-        except (ProcessLookupError, psutil.NoSuchProcess):
-            continue
-    return True
-
-
 @pytest.fixture(scope="module")
 def undisturbed(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Objects of a run that nobody killed, made by the command without Prefect and Dask."""
-    from medzip.archive import compress
-
+    """Objects of a run that nobody killed, made here without Prefect and Dask."""
     archive = tmp_path_factory.mktemp("undisturbed") / "archive"
-    assert compress([cohort], archive, "fast", 1).ok
+    assert archive_here([cohort], archive).ok
     return objects(archive)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill all processes of a run at once, as a power cut does."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    deadline = time.monotonic() + 20
-    while not gone(process.pid):
-        assert time.monotonic() < deadline, "processes of the killed run go on"
-        time.sleep(0.1)
-
-
-def kill_a_worker(process: subprocess.Popen[bytes]) -> None:
-    workers = [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if "spawn_main" in " ".join(child.cmdline())
-    ]
-    assert len(workers) == 2, workers
-    workers[0].send_signal(signal.SIGKILL)
 
 
 def test_killed_run_resumes_and_killed_worker_is_replaced(

@@ -29,7 +29,8 @@ from medzip.training.network import NetworkRun
 from medzip.training.store import SampleStore
 
 from .flow_command import PROGRAM, flow_command
-from .test_flow_resume import kill
+from .processes import kill
+from .server import Site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -244,8 +245,6 @@ def test_killed_flow_goes_on_and_killed_worker_is_replaced(
 def test_deployments_sample_and_train_on_a_server(
     scans: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    from .test_flow_server import Site
-
     site = Site(tmp_path, environment)
     try:
         site.run("work-pool", "create", "medzip", "--type", "process")
