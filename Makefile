@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt
 setup: $(STAMP) ## Make the virtual environment and install everything into it
 
 demo: $(STAMP) ## Compress, verify and restore a cohort (MEDZIP_DEMO_SOURCE=folder for yours); report in demo/
-	$(BIN)/python -m flows.demo $(DEMO)
+	$(BIN)/python -m medzip_flows.demo $(DEMO)
 
 lint: $(STAMP) ## Style, types, and the direction of imports
 	$(BIN)/ruff check .

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = {"medzip": ROOT / "medzip", "flows": ROOT / "flows", "tasks": ROOT / "tasks"}
+PACKAGES = {
+    "medzip": ROOT / "medzip",
+    "medzip_flows": ROOT / "flows" / "medzip_flows",
+    "medzip_tasks": ROOT / "tasks" / "medzip_tasks",
+}
 """Packages as they are imported, and where each lies."""
 CODE = ("medzip", "flows", "tasks", "tests", "benchmarks")
 """Folders of the root that hold code."""

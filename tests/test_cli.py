@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import typer
+from medzip_flows.command import app as flow_app
 from typer.testing import CliRunner
 
 import medzip
-from flows.command import app as flow_app
 from medzip.archive import Summary, inspect
 from medzip.bench.phantom import ct_volume
 from medzip.cli import app, main
@@ -171,7 +171,7 @@ def test_entry_points_are_there() -> None:
 
 def test_commands_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     """They load when they are asked for, and stand beside the others."""
-    other = EntryPoint("flow", "flows.command:app", "medzip.commands")
+    other = EntryPoint("flow", "medzip_flows.command:app", "medzip.commands")
     broken = EntryPoint("broken", "nowhere:app", "medzip.commands")
     monkeypatch.setattr("medzip.cli.command.entry_points", lambda group: (other,))
     assert "Prefect" in run("--help")[1]

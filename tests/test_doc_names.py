@@ -8,8 +8,8 @@ from typing import Any
 
 import typer
 import yaml
+from medzip_flows.command import app as flow_app
 
-from flows.command import app as flow_app
 from medzip.cli import app
 
 from .doc_text import (

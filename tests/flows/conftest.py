@@ -24,17 +24,18 @@ os.environ["PREFECT_HOME"] = HOME
 for name in ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_API_KEY"):
     os.environ.pop(name, None)
 
-import flows  # noqa: E402, F401, I001 - sets the rest of the environment
+import medzip_flows  # noqa: E402, F401, I001 - sets the rest of the environment
 import dask  # noqa: E402
 import distributed  # noqa: E402
 from prefect.settings import PREFECT_HOME, PREFECT_LOCAL_STORAGE_PATH, temporary_settings  # noqa: E402
 from prefect.testing.utilities import prefect_test_harness  # noqa: E402
 from pydicom.data import get_testdata_file  # noqa: E402
 
-from flows.cluster import PRE_SPAWN, ClusterSpec  # noqa: E402
+from medzip_flows.cluster import PRE_SPAWN, ClusterSpec  # noqa: E402
 from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
+CHECKOUT = [str(ROOT / folder) for folder in ("", "flows", "tasks")]
 
 
 def pytest_unconfigure() -> None:
@@ -92,5 +93,5 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "PREFECT_HOME": str(tmp_path / "prefect-home"),
         "PREFECT_LOGGING_EXTRA_LOGGERS": "medzip",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(filter(None, [*CHECKOUT, os.environ.get("PYTHONPATH")])),
     }

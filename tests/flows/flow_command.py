@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from unittest.mock import patch
 
-from flows.command import app
+from medzip_flows.command import app
+
 from medzip.cli import main
 
 __all__ = ["PROGRAM", "flow_command"]
@@ -13,7 +14,7 @@ __all__ = ["PROGRAM", "flow_command"]
 PROGRAM = [
     sys.executable,
     "-c",
-    "from flows.command import app; from medzip.cli import main; main(app)",
+    "from medzip_flows.command import app; from medzip.cli import main; main(app)",
 ]
 """What starts it, also from a checkout that is not installed and so has no entry points."""
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import pydicom
 import pytest
+from medzip_flows.archive import IncompleteError, archive_cohort
+from medzip_flows.demo import differences
+from medzip_flows.line import Line
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.sorting import FlowRunSort
 
 import medzip.cli
-from flows.archive import IncompleteError, archive_cohort
-from flows.demo import differences
-from flows.line import Line
 from medzip import archive as steps
 from medzip.archive import Summary, Verdict, archive_lock, inspect, restore, scan, verify
 from medzip.report import read_report_rows
@@ -359,6 +359,6 @@ def test_what_the_system_refuses_before_the_flow_is_one_line(
     def flow(*arguments: object, **options: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), "home")
 
-    monkeypatch.setattr("flows.archive.archive_cohort", flow)
+    monkeypatch.setattr("medzip_flows.archive.archive_cohort", flow)
     assert flow_command("archive", str(empty_folder(tmp_path)), str(tmp_path / "archive")) == 1
     assert capsys.readouterr().err.startswith("error: home: expected to start, got: Read-only")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from medzip_flows.benchmarks import run_benchmarks
 from prefect.client.orchestration import get_client
 
-from flows.benchmarks import run_benchmarks
 from medzip.bench.phantom import ct_volume
 from medzip.papers.benchmarks.results import Reproduction
 from medzip.papers.benchmarks.sizes import SIZES

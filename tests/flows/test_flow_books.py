@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flows.books import balanced
+from medzip_flows.books import balanced
+
 from medzip.archive import ObjectPlan, SeriesRecord, Verdict, failed_record
 from medzip.archive.records import Failure
 from medzip.dicom.records import FileEntry

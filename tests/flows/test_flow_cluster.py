@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from flows.cluster import ClusterError, ClusterSpec
+from medzip_flows.cluster import ClusterError, ClusterSpec
 
 INFRA = Path(__file__).parents[2] / "infra" / "dask"
 

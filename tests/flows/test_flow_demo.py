@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from flows.demo import differences, main
+from medzip_flows.demo import differences, main
 
 
 def tree(root: Path) -> Path:

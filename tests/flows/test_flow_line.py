@@ -7,14 +7,14 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import medzip_tasks.apart
+import medzip_tasks.archive
 import pytest
+from medzip_flows.line import Line
+from medzip_tasks.apart import prove_apart
 
-import tasks.apart
-import tasks.archive
-from flows.line import Line
 from medzip.archive import Verdict, archive_lock, scan
 from medzip.errors import SourceError, VerificationError
-from tasks.apart import prove_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -103,7 +103,7 @@ def test_a_proof_that_fails_once_is_not_tried_again(
 ) -> None:
     victim = lot[1]
     mismatch = VerificationError("expected SHA-256 a, got b; restore it from a copy")
-    monkeypatch.setattr(tasks.archive, "prove_apart", fails_once(victim.key, mismatch))
+    monkeypatch.setattr(medzip_tasks.archive, "prove_apart", fails_once(victim.key, mismatch))
     runner = Runner()
     records = take(runner, archive, lot)
     assert [call for call in runner.calls if call[0] == "prove_series"] == [("prove_series", 3)]
@@ -120,7 +120,7 @@ def test_another_failure_is_tried_again_alone(
     lot: tuple[ObjectPlan, ...], archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = SourceError("expected to read it, got nothing; check the disk")
-    monkeypatch.setattr(tasks.archive, "prove_apart", fails_once(lot[1].key, error))
+    monkeypatch.setattr(medzip_tasks.archive, "prove_apart", fails_once(lot[1].key, error))
     runner = Runner()
     records = take(runner, archive, lot)
     proofs = [call for call in runner.calls if call[0] == "prove_series"]
@@ -146,7 +146,7 @@ def killed(times: int) -> Callable[..., Any]:
 def test_a_prover_that_was_killed_once_costs_nothing(
     lot: tuple[ObjectPlan, ...], archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks.apart.subprocess, "run", killed(1))
+    monkeypatch.setattr(medzip_tasks.apart.subprocess, "run", killed(1))
     runner = Runner()
     records = take(runner, archive, lot)
     proofs = [count for call, count in runner.calls if call == "prove_series"]
@@ -158,7 +158,7 @@ def test_a_prover_that_was_killed_once_costs_nothing(
 def test_a_prover_that_is_always_killed_leaves_the_work(
     lot: tuple[ObjectPlan, ...], archive: Path, monkeypatch: pytest.MonkeyPatch, objects: int
 ) -> None:
-    monkeypatch.setattr(tasks.apart.subprocess, "run", killed(100))
+    monkeypatch.setattr(medzip_tasks.apart.subprocess, "run", killed(100))
     records = take(Runner(), archive, lot[:objects])
     for record in records.values():
         assert record.failure is not None

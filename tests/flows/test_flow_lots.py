@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from medzip_flows.lots import LOT_OBJECTS, MAX_TASKS, SMALL_BYTES, label, lots_of, slab_batches
 
-from flows.lots import LOT_OBJECTS, MAX_TASKS, SMALL_BYTES, label, lots_of, slab_batches
 from medzip.archive import Fitted, ObjectPlan, Staged, StagedVolume
 from medzip.dicom.records import FileEntry
 

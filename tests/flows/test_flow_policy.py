@@ -6,14 +6,14 @@ import errno
 import pickle
 
 import pytest
+from medzip_tasks.policy import StepFailedError, cache_key, is_transient, retry_io, run_each
+from medzip_tasks.series import check_series
 from prefect import flow
 from prefect.states import Failed
 
 from medzip import archive as steps
 from medzip.archive import Failure, ObjectRef
 from medzip.errors import CorruptStreamError, ProverError, SourceError, VerificationError
-from tasks.policy import StepFailedError, cache_key, is_transient, retry_io, run_each
-from tasks.series import check_series
 
 REF = ObjectRef("/archive", "ab" * 32, "default")
 PATH = "/in/DOE^JANE/1.dcm"

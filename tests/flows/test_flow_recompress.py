@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from medzip_flows.demo import differences
+from medzip_flows.recompress import UnfinishedError, recompress_cohort
 from prefect.client.orchestration import get_client
 
-from flows.demo import differences
-from flows.recompress import UnfinishedError, recompress_cohort
 from medzip import archive as steps
 from medzip.archive import encoding, restore, verify
 from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series

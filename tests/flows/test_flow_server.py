@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from medzip_flows.demo import differences
 
-from flows.demo import differences
 from medzip.archive import restore, verify
 
 from .server import Site

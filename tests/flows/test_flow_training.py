@@ -12,13 +12,13 @@ import dask
 import distributed
 import psutil
 import pytest
+from medzip_flows.cluster import ClusterSpec
+from medzip_flows.running import on_gpu
+from medzip_flows.sample import sample_training_set
+from medzip_flows.train import train_on_samples
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.sorting import ArtifactSort
 
-from flows.cluster import ClusterSpec
-from flows.running import on_gpu
-from flows.sample import sample_training_set
-from flows.train import train_on_samples
 from medzip.bench.phantom import SeriesSpec, ct_volume, write_series
 from medzip.models import Registry
 from medzip.papers.codec.model import read_sequence_model

@@ -24,18 +24,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from medzip_tasks.recompressing import describe_objects, find_objects
 from prefect import flow
 from prefect.states import Failed
 
-from flows.archive import archive_cohort
-from flows.artifacts import Share, gains_table
-from flows.cluster import ClusterSpec
-from flows.printing import told_on_stderr
-from flows.reporting import report_run
-from flows.rework import Rework
-from flows.running import workers_of
-from flows.sample import sample_training_set
-from flows.train import train_on_samples
 from medzip import archive as steps
 from medzip.archive import RecompressSummary, Summary, Verdict
 from medzip.archive.describing import object_paths
@@ -46,7 +38,15 @@ from medzip.codec.model import shipped_models
 from medzip.errors import MedZipError
 from medzip.report import GainRecord
 from medzip.training.network import NetworkRun
-from tasks.recompressing import describe_objects, find_objects
+from medzip_flows.archive import archive_cohort
+from medzip_flows.artifacts import Share, gains_table
+from medzip_flows.cluster import ClusterSpec
+from medzip_flows.printing import told_on_stderr
+from medzip_flows.reporting import report_run
+from medzip_flows.rework import Rework
+from medzip_flows.running import workers_of
+from medzip_flows.sample import sample_training_set
+from medzip_flows.train import train_on_samples
 
 if TYPE_CHECKING:
     from prefect_dask import DaskTaskRunner

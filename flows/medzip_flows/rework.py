@@ -7,13 +7,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from flows.line import MISMATCHES
-from flows.lots import slab_batches
+from medzip_tasks.archive import encode_slabs, prove_series, seal_series, slabs_are_there
+from medzip_tasks.policy import StepFailedError
+from medzip_tasks.recompressing import Chance, prepare_objects
+
 from medzip import archive as steps
 from medzip.archive.recompressing import Gate, Outcome, Recompressed, not_smaller, released
-from tasks.archive import encode_slabs, prove_series, seal_series, slabs_are_there
-from tasks.policy import StepFailedError
-from tasks.recompressing import Chance, prepare_objects
+from medzip_flows.line import MISMATCHES
+from medzip_flows.lots import slab_batches
 
 if TYPE_CHECKING:
     from prefect_dask import DaskTaskRunner

@@ -1,6 +1,6 @@
 """Tasks of a recompression: what there is to do, and new models for an object where they pay.
 
-Coding, sealing and proving are those of `tasks.archive`.
+Coding, sealing and proving are those of `medzip_tasks.archive`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 
 from medzip import archive as steps
 from medzip.archive.recompressing import Candidate, Prepared, Recompressed, candidates, prepare
-from tasks.policy import IO_RETRIES, TAGS, StepFailedError, run_each
+from medzip_tasks.policy import IO_RETRIES, TAGS, StepFailedError, run_each
 
 if TYPE_CHECKING:
     from medzip.archive import Failure, SeriesRecord

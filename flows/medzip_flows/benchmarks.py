@@ -15,20 +15,20 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medzip_tasks.benchmarks import measure_model, measure_others
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from flows.cluster import ClusterSpec
-from flows.gathering import gathered, tell
-from flows.printing import told_on_stderr
-from flows.running import on_gpu, workers_of
 from medzip.papers.benchmarks.cohort import choose_cohort
 from medzip.papers.benchmarks.collect import collect
 from medzip.papers.benchmarks.heat import heat_rows
 from medzip.papers.benchmarks.plan import plan_jobs
 from medzip.papers.benchmarks.sizes import sized
 from medzip.papers.benchmarks.writing import write_run
-from tasks.benchmarks import measure_model, measure_others
+from medzip_flows.cluster import ClusterSpec
+from medzip_flows.gathering import gathered, tell
+from medzip_flows.printing import told_on_stderr
+from medzip_flows.running import on_gpu, workers_of
 
 if TYPE_CHECKING:
     from medzip.papers.benchmarks.results import Reproduction

@@ -8,13 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dask
-
-from flows.books import lost
-from flows.lots import label, slab_batches
-from medzip import archive as steps
-from medzip.archive import Committed, Failure, SeriesRecord
-from medzip.errors import ArchiveError, CorruptStreamError, VerificationError
-from tasks.archive import (
+from medzip_tasks.archive import (
     SlabBatch,
     commit_series,
     encode_slabs,
@@ -22,8 +16,14 @@ from tasks.archive import (
     seal_series,
     slabs_are_there,
 )
-from tasks.policy import StepFailedError
-from tasks.series import check_series, fit_is_there, fit_series, stage_series
+from medzip_tasks.policy import StepFailedError
+from medzip_tasks.series import check_series, fit_is_there, fit_series, stage_series
+
+from medzip import archive as steps
+from medzip.archive import Committed, Failure, SeriesRecord
+from medzip.errors import ArchiveError, CorruptStreamError, VerificationError
+from medzip_flows.books import lost
+from medzip_flows.lots import label, slab_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

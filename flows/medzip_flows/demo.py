@@ -1,6 +1,6 @@
 """Compress a demo cohort, prove it, restore it, and compare every file: what `make demo` runs.
 
-    python -m flows.demo [DIR] [--profile default] [--workers 2]
+    python -m medzip_flows.demo [DIR] [--profile default] [--workers 2]
 
 The cohort is generated (CT and MR phantoms, the DICOM files that pydicom ships, odd files between
 them); MEDZIP_DEMO_SOURCE names another folder. Leaves DIR/report/report.html.
@@ -18,12 +18,13 @@ import sys
 import time
 from pathlib import Path
 
-from flows.archive import IncompleteError, archive_cohort
-from flows.printing import print_summary
+from medzip_tasks.policy import StepFailedError
+
 from medzip.archive import restore, verify
 from medzip.bench.demo import build_demo_cohort
 from medzip.errors import MedZipError
-from tasks.policy import StepFailedError
+from medzip_flows.archive import IncompleteError, archive_cohort
+from medzip_flows.printing import print_summary
 
 __all__ = ["differences", "main"]
 
@@ -53,7 +54,7 @@ def differences(left: Path, right: Path) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the demo; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m flows.demo", description="Try MedZip.")
+    parser = argparse.ArgumentParser(prog="python -m medzip_flows.demo", description="Try MedZip.")
     parser.add_argument("folder", nargs="?", default="demo", metavar="DIR", help="where to work")
     parser.add_argument("--profile", choices=("fast", "default", "max"), default="default")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="worker processes")

@@ -15,20 +15,20 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medzip_tasks.policy import StepFailedError
+from medzip_tasks.sampling import find_series, sample_lot
+from medzip_tasks.training import write_sampling_page
 from prefect import flow
 
-from flows.cluster import ClusterSpec
-from flows.gathering import gathered, tell
-from flows.printing import told_on_stderr
-from flows.running import workers_of
-from flows.training_artifacts import samples_table
 from medzip.archive import Failure
 from medzip.training.forms import form_named
 from medzip.training.sampling import finished
 from medzip.training.store import SampleStore
-from tasks.policy import StepFailedError
-from tasks.sampling import find_series, sample_lot
-from tasks.training import write_sampling_page
+from medzip_flows.cluster import ClusterSpec
+from medzip_flows.gathering import gathered, tell
+from medzip_flows.printing import told_on_stderr
+from medzip_flows.running import workers_of
+from medzip_flows.training_artifacts import samples_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import dask
 import yaml
+from medzip_tasks.worker import WORKER_ENVIRONMENT
 from prefect_dask import DaskTaskRunner
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from medzip.errors import MedZipError
-from tasks.worker import WORKER_ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

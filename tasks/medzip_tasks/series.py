@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from medzip import archive as steps
 from medzip.archive.encoding import read_fitted
 from medzip.archive.models import offered_to
-from tasks.policy import IO_RETRIES, TAGS, StepFailedError, cache_key, run_each
+from medzip_tasks.policy import IO_RETRIES, TAGS, StepFailedError, cache_key, run_each
 
 if TYPE_CHECKING:
     from prefect.context import TaskRunContext

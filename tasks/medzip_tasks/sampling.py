@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from medzip.training.cohort import find_cohort
 from medzip.training.sampling import sample_series
-from tasks.policy import IO_RETRIES, TAGS, StepFailedError, run_each
+from medzip_tasks.policy import IO_RETRIES, TAGS, StepFailedError, run_each
 
 if TYPE_CHECKING:
     from medzip.archive import Failure

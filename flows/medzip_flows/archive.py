@@ -22,24 +22,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from medzip_tasks.archive import publish_index
+from medzip_tasks.policy import StepFailedError
+from medzip_tasks.series import scan_sources
 from prefect import flow
 from prefect.states import Failed
 
-from flows.artifacts import Progress, objects_table
-from flows.books import balanced
-from flows.cluster import ClusterSpec
-from flows.line import Line
-from flows.lots import lots_of
-from flows.printing import told_on_stderr
-from flows.reporting import COMPARED, report_run
-from flows.running import workers_of
 from medzip import archive as steps
 from medzip.archive import SeriesRecord, Summary
 from medzip.archive.compressing import check_places
 from medzip.errors import MedZipError
-from tasks.archive import publish_index
-from tasks.policy import StepFailedError
-from tasks.series import scan_sources
+from medzip_flows.artifacts import Progress, objects_table
+from medzip_flows.books import balanced
+from medzip_flows.cluster import ClusterSpec
+from medzip_flows.line import Line
+from medzip_flows.lots import lots_of
+from medzip_flows.printing import told_on_stderr
+from medzip_flows.reporting import COMPARED, report_run
+from medzip_flows.running import workers_of
 
 if TYPE_CHECKING:
     from medzip.archive import ObjectPlan

@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from medzip.bench.archived import Beside, beside
 from medzip.report import render_report, rows_from, write_report_rows
-from tasks.policy import IO_RETRIES, TAGS, StepFailedError, run_each
+from medzip_tasks.policy import IO_RETRIES, TAGS, StepFailedError, run_each
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,13 +10,13 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from medzip_tasks.policy import StepFailedError
 from rich.console import Console
 from rich.table import Table
 
-from flows.artifacts import objects_rows
-from flows.cluster import ClusterError
 from medzip.errors import MedZipError
-from tasks.policy import StepFailedError
+from medzip_flows.artifacts import objects_rows
+from medzip_flows.cluster import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

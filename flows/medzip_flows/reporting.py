@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medzip_tasks.policy import StepFailedError
+from medzip_tasks.report import Comparison, compare_series, write_report
 from prefect import get_run_logger
 from prefect.runtime import flow_run
 
-from flows.lots import label
 from medzip.archive import Failure
 from medzip.bench.archived import Beside, comparable, pictured
-from tasks.policy import StepFailedError
-from tasks.report import Comparison, compare_series, write_report
+from medzip_flows.lots import label
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,11 +6,11 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import dask
+from medzip_tasks.worker import WorkerSetup
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.cluster import ClusterError
-from tasks.worker import WorkerSetup
+from medzip_flows.cluster import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from prefect_dask import DaskTaskRunner
 
-    from flows.cluster import ClusterSpec
+    from medzip_flows.cluster import ClusterSpec
 
 __all__ = ["GPU", "on_gpu", "workers_of"]
 

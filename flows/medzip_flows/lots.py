@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.archive import SlabBatch
+from medzip_tasks.archive import SlabBatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

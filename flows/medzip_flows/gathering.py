@@ -6,11 +6,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from medzip_tasks.policy import StepFailedError
 from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.futures import as_completed
-
-from tasks.policy import StepFailedError
 
 if TYPE_CHECKING:
     from prefect.futures import PrefectFuture

@@ -14,16 +14,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from medzip_tasks.training import publish_model, train_model, write_training_page
 from prefect import flow
 
-from flows.cluster import ClusterSpec
-from flows.printing import told_on_stderr
-from flows.running import on_gpu, workers_of
-from flows.training_artifacts import training_artifacts
 from medzip.papers.training.run import PredictorRun  # noqa: TC001 - Prefect reads annotations
 from medzip.training.network import NetworkRun
 from medzip.training.run import work_folder
-from tasks.training import publish_model, train_model, write_training_page
+from medzip_flows.cluster import ClusterSpec
+from medzip_flows.printing import told_on_stderr
+from medzip_flows.running import on_gpu, workers_of
+from medzip_flows.training_artifacts import training_artifacts
 
 __all__ = ["train_on_samples"]
 

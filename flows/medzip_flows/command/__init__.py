@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import typer
 
-from flows.command.archives import archive, recompress
-from flows.command.learning import benchmarks, sample, train
+from medzip_flows.command.archives import archive, recompress
+from medzip_flows.command.learning import benchmarks, sample, train
 
 __all__ = ["app"]
 

@@ -7,7 +7,11 @@ from typing import Annotated
 
 import typer
 
-from flows.command.where import (
+from medzip.cli.console import ratio, show_json, show_line
+from medzip.cli.options import ArchivePath, Json, Models, ProfileName, sources_and_last
+from medzip.cli.recompress import public_gains
+from medzip.errors import SourceError
+from medzip_flows.command.where import (
     Cluster,
     Compare,
     Modality,
@@ -16,10 +20,6 @@ from flows.command.where import (
     Workers,
     told_by_the_flow,
 )
-from medzip.cli.console import ratio, show_json, show_line
-from medzip.cli.options import ArchivePath, Json, Models, ProfileName, sources_and_last
-from medzip.cli.recompress import public_gains
-from medzip.errors import SourceError
 
 __all__ = ["archive", "recompress"]
 
@@ -49,8 +49,8 @@ def archive(
                 raise SourceError(
                     f"{source}: expected a file or folder, got nothing; check the path"
                 )
-        from flows.archive import IncompleteError, archive_cohort
-        from flows.printing import print_summary
+        from medzip_flows.archive import IncompleteError, archive_cohort
+        from medzip_flows.printing import print_summary
 
         try:
             summary = archive_cohort(
@@ -109,8 +109,8 @@ def recompress(
     Many parameters: each is an option of the command line.
     """
     with told_by_the_flow(workers, cluster, scheduler) as where:
-        from flows.archive import IncompleteError
-        from flows.recompress import UnfinishedError, recompress_cohort
+        from medzip_flows.archive import IncompleteError
+        from medzip_flows.recompress import UnfinishedError, recompress_cohort
 
         try:
             summary = recompress_cohort(

@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from medzip.papers.benchmarks.cohort import choose_cohort
 from medzip.papers.benchmarks.measure import run_job
 from medzip.papers.benchmarks.others import run_others
-from tasks.policy import IO_RETRIES, TAGS, StepFailedError
+from medzip_tasks.policy import IO_RETRIES, TAGS, StepFailedError
 
 if TYPE_CHECKING:
     from medzip.papers.benchmarks.cohort import Cohort

@@ -50,10 +50,11 @@ def told_by_the_flow(
     workers: int | None, cluster: str | None, scheduler: str | None
 ) -> Iterator[dict[str, Any]]:
     """Where a flow runs, checked before anything starts; failures that the flow has told end it."""
-    from flows.cluster import ClusterError, ClusterSpec
+    from medzip_tasks.policy import StepFailedError
+
     from medzip.archive import failure_of
     from medzip.errors import MedZipError
-    from tasks.policy import StepFailedError
+    from medzip_flows.cluster import ClusterError, ClusterSpec
 
     try:
         path = Path(cluster) if cluster else None

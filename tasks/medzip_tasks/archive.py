@@ -13,8 +13,8 @@ from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from medzip import archive as steps
 from medzip.archive.encoding import read_slab
 from medzip.errors import ProverError
-from tasks.apart import prove_apart
-from tasks.policy import IO_RETRIES, TAGS, StepFailedError, cache_key, run_each
+from medzip_tasks.apart import prove_apart
+from medzip_tasks.policy import IO_RETRIES, TAGS, StepFailedError, cache_key, run_each
 
 if TYPE_CHECKING:
     from prefect.context import TaskRunContext

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from flows.command.where import (
+from medzip.cli.console import show_error, show_line
+from medzip.cli.options import sources_and_last
+from medzip_flows.command.where import (
     Cluster,
     Device,
     Modality,
@@ -16,8 +18,6 @@ from flows.command.where import (
     Workers,
     told_by_the_flow,
 )
-from medzip.cli.console import show_error, show_line
-from medzip.cli.options import sources_and_last
 
 __all__ = ["benchmarks", "sample", "train"]
 
@@ -50,7 +50,7 @@ def sample(
     """
     sources, store = sources_and_last(paths, "STORE")
     with told_by_the_flow(workers, cluster, scheduler) as where:
-        from flows.sample import sample_training_set
+        from medzip_flows.sample import sample_training_set
 
         done = sample_training_set(
             [str(source) for source in sources],
@@ -109,8 +109,8 @@ def train(
     Many parameters: each is an option of the command line.
     """
     with told_by_the_flow(workers, cluster, scheduler) as where:
-        from flows.train import train_on_samples
         from medzip.training.kinds import run_of
+        from medzip_flows.train import train_on_samples
 
         options = {
             "steps": steps,
@@ -153,7 +153,7 @@ def benchmarks(
     Many parameters: each is an option of the command line.
     """
     with told_by_the_flow(workers, cluster, scheduler) as where:
-        from flows.benchmarks import run_benchmarks
+        from medzip_flows.benchmarks import run_benchmarks
 
         done = run_benchmarks(
             cohort,

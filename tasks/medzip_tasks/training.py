@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from medzip.models import Registry
 from medzip.report import render_sampling, render_training
 from medzip.training.run import train
-from tasks.policy import IO_RETRIES, TAGS, StepFailedError
+from medzip_tasks.policy import IO_RETRIES, TAGS, StepFailedError
 
 if TYPE_CHECKING:
     from medzip.training.curves import Point

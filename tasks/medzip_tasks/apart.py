@@ -40,7 +40,7 @@ def prove_apart(lot: Sequence[Sealed]) -> list[Proof | Exception]:
     """
     path = os.pathsep.join(entry for entry in sys.path if entry)
     run = subprocess.run(
-        [sys.executable, "-m", "tasks.apart"],
+        [sys.executable, "-m", "medzip_tasks.apart"],
         input=pickle.dumps(tuple(lot)),
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
