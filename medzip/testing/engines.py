@@ -93,6 +93,7 @@ class EngineContract:
         """An engine takes other slabs after these, fewer, and in the other direction."""
         predictor, drawn = data.draw(self.predictors), data.draw(self._slabs())
         engine = self.engine(predictor, _shape(drawn), len(drawn))
+        assert engine.encode([], [], []) == []
         whole, last = Batch.of(drawn), Batch.of(drawn[-1:])
         words = engine.encode(*whole)
         alone = engine.encode(*last)

@@ -89,6 +89,8 @@ class Engine:
         list of bytes
             Little-endian 32-bit words of each slab.
         """
+        if not values:
+            return []
         layout = self.layout
         store = layout.empty(len(values))
         for value, origin, place in zip(values, origins, store, strict=True):
