@@ -3,9 +3,6 @@
 The integers of `medzip.codec.plain.mixture`. Counts are of 2^24.
 """
 
-# mypy: disallow-untyped-defs=false, disallow-incomplete-defs=false
-# mypy: disallow-untyped-decorators=false, disallow-untyped-calls=false
-
 from __future__ import annotations
 
 from typing import NamedTuple

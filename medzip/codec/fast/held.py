@@ -6,9 +6,6 @@ a kernel that gets what it returns has the NamedTuple as `held.parts`, at 0.4 us
 call one another with NamedTuples as they are, which costs nothing.
 """
 
-# mypy: disallow-untyped-defs=false, disallow-untyped-decorators=false, disallow-untyped-calls=false
-# mypy: disallow-subclassing-any=false
-
 from __future__ import annotations
 
 import numba
@@ -27,13 +24,13 @@ class _HeldType(types.StructRef):
     """Numba's type of `Held`: one field."""
 
     def preprocess_fields(self, fields):
-        return tuple((name, types.unliteral(kind)) for name, kind in fields)
+        return tuple((name, types.unliteral(kind)) for name, kind in fields)  # type: ignore[no-untyped-call]
 
 
-structref.define_proxy(Held, _HeldType, ["parts"])
+structref.define_proxy(Held, _HeldType, ["parts"])  # type: ignore[no-untyped-call]
 
 
 @numba.njit(cache=True)
 def hold(parts):
     """A NamedTuple of arrays, numbers and other such NamedTuples, for kernels."""
-    return Held(parts)
+    return Held(parts)  # type: ignore[no-untyped-call]

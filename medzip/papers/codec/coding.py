@@ -8,6 +8,8 @@ what the next step needs: errors, counts.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 import numba
 import numpy as np
 
@@ -15,7 +17,11 @@ from medzip.codec.fast.distribution import Mixture, find, interval
 from medzip.codec.fast.rangecoder import consume, encode, quantile
 from medzip.papers.codec.backends import INCREMENT, MOST_TOTAL
 
+if TYPE_CHECKING:
+    from medzip.codec.fast.distribution import Logistic
+
 __all__ = [
+    "Conditional",
     "decode_conditional",
     "decode_order0",
     "encode_conditional",
@@ -27,9 +33,40 @@ I8 = np.int64
 _FULL = np.int64(1 << 24)
 
 
+class Conditional(NamedTuple):
+    """What the distributions of a slab's voxels are made from.
+
+    Attributes
+    ----------
+    errors
+        int32 (depth, height, width): |16 v - p| of the voxels that were coded.
+    offsets
+        int64 (k, 3): whose errors count.
+    limit
+        N.
+    parameters
+        int64 (3, 32, 3): weights, means, inverse scales by context.
+    logs
+        int64 (2, 64): log2 table, log2 of k.
+    floor
+        Of the mean error.
+    logistic
+        The function of all distributions.
+    """
+
+    errors: np.ndarray
+    offsets: np.ndarray
+    limit: int
+    parameters: np.ndarray
+    logs: np.ndarray
+    floor: int
+    logistic: Logistic
+
+
 @numba.njit(cache=True, nogil=True)
-def _distribution(errors, voxel, offsets, count, p, parameters, logs, floor):
-    """A voxel's mixture."""
+def _distribution(made_from, voxel, p):
+    """A voxel's mixture, given its prediction in 1/16."""
+    errors, offsets, count, parameters, logs, floor, _ = made_from
     weight, mean, inverse = parameters[0], parameters[1], parameters[2]
     _, height, width = errors.shape
     n = I8(len(offsets))
@@ -67,9 +104,7 @@ def _distribution(errors, voxel, offsets, count, p, parameters, logs, floor):
 
 
 @numba.njit(cache=True, nogil=True)
-def encode_conditional(
-    values, voxels, predicted, errors, offsets, count, parameters, tables, state, words, position
-):
+def encode_conditional(values, voxels, predicted, made_from, state, words, position):
     """Code voxels; returns the new position.
 
     Parameters
@@ -78,24 +113,16 @@ def encode_conditional(
         uint16 (depth, height, width), packed.
     voxels, predicted
         int32 (n, 3); int64 (n,): p.
-    errors
-        int32 like `values`: |16 v - p|, written for these voxels.
-    offsets
-        int64 (k, 3): whose errors count.
-    count
-        N.
-    parameters
-        int64 (3, 32, 3): weights, means, inverse scales by context.
-    tables
-        `Logistic`; int64 (2, 64): log2 table, log2 of k; floor of the mean error.
+    made_from
+        `Conditional`; the errors of these voxels are written.
     state, words, position
         Of the range coder; words have room for one a voxel.
     """
-    logistic, logs, floor = tables
+    errors, logistic = made_from.errors, made_from.logistic
     for i in range(len(voxels)):
         z, y, x = voxels[i, 0], voxels[i, 1], voxels[i, 2]
         p = predicted[i]
-        mixture = _distribution(errors, voxels[i], offsets, count, p, parameters, logs, floor)
+        mixture = _distribution(made_from, voxels[i], p)
         value = I8(values[z, y, x])
         left, right = interval(mixture, value, logistic.cdf)
         position = encode(state, words, position, left, right - left)
@@ -104,15 +131,13 @@ def encode_conditional(
 
 
 @numba.njit(cache=True, nogil=True)
-def decode_conditional(
-    values, voxels, predicted, errors, offsets, count, parameters, tables, state, words, position
-):
+def decode_conditional(values, voxels, predicted, made_from, state, words, position):
     """The inverse of `encode_conditional`: fills `values`; -1 where no encoder wrote this."""
-    logistic, logs, floor = tables
+    errors, logistic = made_from.errors, made_from.logistic
     for i in range(len(voxels)):
         z, y, x = voxels[i, 0], voxels[i, 1], voxels[i, 2]
         p = predicted[i]
-        mixture = _distribution(errors, voxels[i], offsets, count, p, parameters, logs, floor)
+        mixture = _distribution(made_from, voxels[i], p)
         target = quantile(state)
         if target >= _FULL:
             return -1

@@ -86,7 +86,7 @@ class SequenceEngine:
         self._parameters = np.stack([weight, mean, inverse])
         self._offsets = error_offsets(self._model.shape)
         logs = np.stack([log2_table(), log2_fixed(np.full(64, len(self._offsets)))])
-        self._tables = (logistic(), logs, FLOOR)
+        self._logs = logs
 
     @one_thread()
     def encode(
@@ -163,13 +163,18 @@ class SequenceEngine:
     def _coder(self, values: np.ndarray, count: int, conditional: Coder, order0: Coder) -> Coder:
         """The back-end on one slab: (voxels, predictions, state, words, position) -> position."""
         if self._model.backend == CONDITIONAL:
-            errors = np.zeros(self._shape, dtype=np.int32)
-
-            def code(voxels: np.ndarray, guesses: np.ndarray, *words: object) -> int:
-                fixed = (errors, self._offsets, count, self._parameters, self._tables)
-                return conditional(values, voxels, guesses, *fixed, *words)
-
-            return code
+            made_from = coding.Conditional(
+                np.zeros(self._shape, dtype=np.int32),
+                self._offsets,
+                count,
+                self._parameters,
+                self._logs,
+                FLOOR,
+                logistic(),
+            )
+            return lambda voxels, guesses, *words: conditional(
+                values, voxels, guesses, made_from, *words
+            )
         counts = coding.fresh_counts(count)
         return lambda voxels, guesses, *words: order0(
             values, voxels, guesses, count, counts, *words

@@ -10,12 +10,25 @@ gates is read in a loop of its own, because nothing else in it is.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 
 from medzip.papers.codec.gates import gate_table
 
-__all__ = ["activate", "attend", "fill", "halve", "head", "packed_gates", "recur", "voxels_of_step"]
+__all__ = [
+    "Embedding",
+    "Gates",
+    "activate",
+    "attend",
+    "fill",
+    "halve",
+    "head",
+    "packed_gates",
+    "recur",
+    "voxels_of_step",
+]
 
 I4 = np.int32
 I8 = np.int64
@@ -78,6 +91,47 @@ def fill(store, margins, voxels, steps, out):
         row[len(base) :] = 0
 
 
+class Gates(NamedTuple):
+    """The four gates of each of U units, but for the recurrent weights.
+
+    Attributes
+    ----------
+    inputs, bias, shift
+        int32 (4U,), as in `medzip.papers.codec.lstm.IntegerLSTM`.
+    table
+        `packed_gates`.
+    """
+
+    inputs: np.ndarray
+    bias: np.ndarray
+    shift: np.ndarray
+    table: np.ndarray
+
+
+class Embedding(NamedTuple):
+    """`embed`, `place` and `embed_shift` of `medzip.papers.codec.attention.IntegerAttention`."""
+
+    weight: np.ndarray
+    place: np.ndarray
+    shift: np.ndarray
+
+
+class _Halves(NamedTuple):
+    """Products of the halves of a weight and of inputs, int32 (n,) each: high high, high low ..."""
+
+    hh: np.ndarray
+    hl: np.ndarray
+    lh: np.ndarray
+    ll: np.ndarray
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _halves_of(sums, r):
+    """Row r of the products of matrices whose halves lie below each other and side by side."""
+    rows, width = len(sums) // 2, sums.shape[1] // 2
+    return _Halves(sums[r, :width], sums[r, width:], sums[rows + r, :width], sums[rows + r, width:])
+
+
 @numba.njit(cache=True, nogil=True, inline="always")
 def _combine(hh, hl, lh, ll):
     """A 14 x 16 bit product from those of its halves, w = 128 hi + lo and a = 256 hi + lo."""
@@ -85,8 +139,9 @@ def _combine(hh, hl, lh, ll):
 
 
 @numba.njit(cache=True, nogil=True)
-def _enter(hh, hl, lh, ll, x, weight, bias, shift, out):
+def _enter(halves, x, weight, bias, shift, out):
     """What enters one unit's gate, clipped to +-16."""
+    hh, hl, lh, ll = halves
     for i in range(len(out)):
         a = (_combine(hh[i], hl[i], lh[i], ll[i]) + weight * I8(x[i]) + bias) >> shift
         out[i] = I4(min(max(a, I8(-_LIMIT)), I8(_LIMIT - 1)))
@@ -132,7 +187,7 @@ def _leave(leave, bent, high, low):
 
 
 @numba.njit(cache=True, nogil=True)
-def recur(sums, x, inputs, bias, shift, table, cell, halves, scratch):
+def recur(sums, x, gates, cell, halves, scratch):
     """One voxel of all sequences through the LSTM.
 
     Parameters
@@ -141,10 +196,8 @@ def recur(sums, x, inputs, bias, shift, table, cell, halves, scratch):
         int32 (8U, 2n): products of the recurrent weights' halves with those of the hidden state.
     x
         int16 (n,): the voxel.
-    inputs, bias, shift
-        int32 (4U,), as in `IntegerLSTM`.
-    table
-        `packed_gates`.
+    gates
+        Held `Gates`.
     cell
         int32 (U, n), updated.
     halves
@@ -153,24 +206,15 @@ def recur(sums, x, inputs, bias, shift, table, cell, halves, scratch):
         int32 (6, n).
     """
     units, width = cell.shape
-    low = 4 * units
+    inputs, bias, shift, table = gates.parts
     words = scratch[5]
     for u in range(units):
         for g in range(4):
             r = g * units + u
             places = I8(shift[r])
             whole = (I8(bias[r]) << I8(8)) + (I8(1) << (places - I8(1)))
-            _enter(
-                sums[r, :width],
-                sums[r, width:],
-                sums[low + r, :width],
-                sums[low + r, width:],
-                x,
-                I8(inputs[r]),
-                whole,
-                places,
-                scratch[g],
-            )
+            weight = I8(inputs[r])
+            _enter(_halves_of(sums, r), x, weight, whole, places, scratch[g])
             _look(scratch[g], words, table)
             _between(words, scratch[g])
         _move(scratch[0], scratch[1], scratch[2], cell[u], scratch[4])
@@ -180,7 +224,8 @@ def recur(sums, x, inputs, bias, shift, table, cell, halves, scratch):
 
 
 @numba.njit(cache=True, nogil=True)
-def _bend(hh, hl, lh, ll, bias, shift, limit, high, low):
+def _bend(halves, bias, shift, limit, high, low):
+    hh, hl, lh, ll = halves
     for i in range(len(high)):
         y = (_combine(hh[i], hl[i], lh[i], ll[i]) + bias) >> shift
         y = max(y, (y * I8(655)) >> I8(16))
@@ -198,17 +243,8 @@ def activate(sums, bias, shift, limit, halves):
     for r in range(rows):
         places = I8(shift[r])
         whole = (I8(bias[r]) << I8(8)) + (I8(1) << (places - I8(1)))
-        _bend(
-            sums[r, :width],
-            sums[r, width:],
-            sums[rows + r, :width],
-            sums[rows + r, width:],
-            whole,
-            places,
-            I8(limit),
-            halves[r, :width],
-            halves[r, width:],
-        )
+        high, low = halves[r, :width], halves[r, width:]
+        _bend(_halves_of(sums, r), whole, places, I8(limit), high, low)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -240,14 +276,16 @@ def _dot(a, b, out):
 
 
 @numba.njit(cache=True, nogil=True)
-def attend(sequences, embed, place, shift, limit, questions, score_shift, exp_table, halves):
+def attend(sequences, embedding, limit, questions, score_shift, exp_table, halves):
     """What the heads find, c of `IntegerAttention`.
 
     Parameters
     ----------
     sequences
         int16 (L, n), n a multiple of 16.
-    embed, place, shift, score_shift
+    embedding
+        Held `Embedding`.
+    score_shift
         As in `IntegerAttention`.
     limit
         Of an activation.
@@ -258,6 +296,7 @@ def attend(sequences, embed, place, shift, limit, questions, score_shift, exp_ta
     halves
         int8 (H width, 2n), written.
     """
+    embed, place, shift = embedding.parts
     length, columns = sequences.shape
     width, rows = embed.shape[1], len(questions)
     places = I8(score_shift[0])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from medzip.codec.fast.held import hold
 from medzip.codec.fast.products import Product
 from medzip.codec.tables import exp2_table
 from medzip.papers.codec import kernels
@@ -64,7 +65,8 @@ class _LSTMPass:
     def __init__(self, predictor: IntegerLSTM, capacity: int, exact_int8: bool | None) -> None:
         self._predictor = predictor
         self._product = _halved(predictor.recurrent, capacity, exact_int8)
-        self._table = kernels.packed_gates()
+        table = kernels.packed_gates()
+        self._gates = hold(kernels.Gates(predictor.inputs, predictor.bias, predictor.shift, table))
         self._cell = np.zeros(predictor.units * capacity, dtype=np.int32)
         self._scratch = np.zeros(6 * capacity, dtype=np.int32)
         self._out = np.zeros(capacity, dtype=np.int64)
@@ -77,17 +79,8 @@ class _LSTMPass:
         halves = self._product.input_view(2 * width)
         cell[:], halves[:] = 0, 0
         for voxel in sequences:
-            kernels.recur(
-                self._product(2 * width),
-                voxel,
-                predictor.inputs,
-                predictor.bias,
-                predictor.shift,
-                self._table,
-                cell,
-                halves,
-                scratch,
-            )
+            sums = self._product(2 * width)
+            kernels.recur(sums, voxel, self._gates, cell, halves, scratch)
         out = self._out[:width]
         kernels.head(
             halves, predictor.head, predictor.head_bias, predictor.head_shift, OUTPUT_LIMIT, out
@@ -126,6 +119,9 @@ class _AttentionPass:
         self._last = np.zeros(2 * capacity * len(predictor.head), dtype=np.int8)
         self._out = np.zeros(capacity, dtype=np.int64)
         self._exp_table = exp2_table()
+        self._embedding = hold(
+            kernels.Embedding(predictor.embed, predictor.place, predictor.embed_shift)
+        )
 
     def __call__(self, sequences: np.ndarray) -> np.ndarray:
         predictor, width = self._predictor, sequences.shape[1]
@@ -143,9 +139,7 @@ class _AttentionPass:
         seen = self._inner.input_view(double)
         kernels.attend(
             sequences,
-            predictor.embed,
-            predictor.place,
-            predictor.embed_shift,
+            self._embedding,
             ACTIVATION_LIMIT,
             questions,
             predictor.score_shift,
