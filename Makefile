@@ -35,7 +35,7 @@ lint: $(STAMP) ## Style, types, and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint ## Lint and the tests that take minutes
+test: lint ## Lint and the tests that together take minutes
 	$(PYTEST)
 
 test-slow: $(STAMP) ## The tests that take longer
