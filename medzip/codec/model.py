@@ -3,7 +3,7 @@
 Three forms: a *base* model is shipped with the package, or lies in a folder of models
 (`medzip.codec.folders`), and is referred to by digest; a *fitted* model is the entropy-coded
 difference to its base; a *whole* model carries all of its weights. A fourth, the predictors of the
-papers, is `medzip.papers.codec.SequenceModel`.
+papers, reads itself (`_READERS`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 import struct
 from dataclasses import asdict, dataclass, fields
 from functools import cache, cached_property
-from importlib import resources
+from importlib import import_module, resources
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -53,6 +53,8 @@ __all__ = [
 
 MAGIC = b"MZM\0"
 BASE, FITTED, WHOLE, SEQUENCE = range(4)
+_READERS = {SEQUENCE: "medzip.papers.codec.model:read_sequence_body"}
+"""Who reads the content of kinds that are no network: loaded when a stream asks for it."""
 _MOST_CONFIG = 1 << 16
 _MOST_WEIGHTS = 1 << 24
 _MOST_TENSORS = 4 * _MOST_WEIGHTS + (1 << 16)
@@ -144,6 +146,12 @@ class Model:
         """What codes slabs of a shape with it."""
         return Engine(self.network, shape)
 
+    def encode_plainly(self, values: np.ndarray, origin: int, count: int) -> bytes:
+        """Words of a packed slab by the plain definitions: slow, the oracle of `engine`."""
+        from medzip.codec.plain.reference import encode_reference
+
+        return encode_reference(values, origin, count, self.network)
+
     def store_bytes(self, shape: tuple[int, int, int]) -> int:
         """What the engine's store of a slab of this shape takes."""
         neighbourhood = self.network.architecture.neighbourhood
@@ -186,10 +194,10 @@ def _read_model(kind: int, body: bytes) -> Model:
     """Content of a model by its kind."""
     if kind == WHOLE:
         return Model(_read_whole(body), None)
-    if kind == SEQUENCE:
-        from medzip.papers.codec.model import read_sequence_body  # it is made of a Model
-
-        return read_sequence_body(body)
+    if kind in _READERS:
+        module, _, function = _READERS[kind].partition(":")
+        model: Model = getattr(import_module(module), function)(body)
+        return model
     if kind not in (BASE, FITTED):
         raise ModelError(f"expected model kind 0 to 3, got {kind}; use a newer MedZip")
     digest = body[:32].hex()

@@ -20,11 +20,11 @@ import os
 import re
 import stat
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
-from medzip.codec.model import network_digest, read_limited, read_network
+from medzip.codec.model import Model, network_digest, read_limited, read_network
 from medzip.errors import ModelError
-from medzip.papers.codec.model import read_sequence_model
 
 StrPath = str | os.PathLike[str]
 
@@ -46,6 +46,7 @@ SUMS = "SHA256SUMS"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MOST_CONFIG = 1 << 16
+_SEQUENCES = "medzip.papers.codec.model"
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def check_directory(folder: StrPath) -> DirectoryInfo:
             "copy the whole model directory"
         )
     if is_sequence(root):
-        model = read_sequence_model(root)
+        model = read_sequence(root)
         return DirectoryInfo(model.digest, model.name, files)
     network = read_network(root)
     form = network.architecture
@@ -144,6 +145,12 @@ def is_sequence(folder: StrPath) -> bool:
     except (ModelError, OSError, ValueError, RecursionError):
         return False
     return isinstance(config, dict) and "kind" in config
+
+
+def read_sequence(folder: StrPath) -> Model:
+    """The model of a directory that `is_sequence`: loaded only where there is one."""
+    model: Model = import_module(_SEQUENCES).read_sequence_model(Path(folder))
+    return model
 
 
 def sums_of(folder: StrPath, files: tuple[tuple[str, int], ...]) -> bytes:

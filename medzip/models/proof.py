@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medzip.codec.parts import pack_slab
-from medzip.codec.plain.reference import encode_reference
 from medzip.codec.slab import decode_slab, encode_slab
 from medzip.errors import ModelError
-from medzip.papers.codec.model import SequenceModel
-from medzip.papers.codec.plain import encode_plain
 
 if TYPE_CHECKING:
     from medzip.codec.model import Model
@@ -47,10 +44,7 @@ def prove_model(model: Model) -> None:
     voxels = probe_slab()
     data = encode_slab(voxels, model)
     slab = pack_slab(voxels)
-    if isinstance(model, SequenceModel):
-        words = encode_plain(slab.values, slab.packing.count, model)
-    else:
-        words = encode_reference(slab.values, slab.origin, slab.packing.count, model.network)
+    words = model.encode_plainly(slab.values, slab.origin, slab.packing.count)
     if words not in data or not np.array_equal(decode_slab(data, model), voxels):
         raise ModelError(
             "expected the plain coder to make the words of the fast one, and the voxels to come "

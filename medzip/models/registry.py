@@ -32,11 +32,11 @@ from medzip.models.checking import (
     check_directory,
     files_of,
     is_sequence,
+    read_sequence,
     sums_of,
     training_of,
 )
 from medzip.models.golden import check_golden
-from medzip.papers.codec.model import read_sequence_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -231,7 +231,7 @@ class Registry:
         """
         entry = self.entry(digest)
         if entry.sequence:
-            return read_sequence_model(entry.path)
+            return read_sequence(entry.path)
         with model_folders(self.root):
             return model_of(entry.digest)
 

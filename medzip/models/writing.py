@@ -15,14 +15,12 @@ from medzip.codec.model import Model, network_digest, write_network
 from medzip.models.card import model_card, sequence_card
 from medzip.models.golden import write_golden
 from medzip.models.proof import prove_model
-from medzip.papers.codec.model import write_sequence_model
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
     from medzip.codec.plain.network import Network
-    from medzip.papers.codec.model import SequenceModel
 
 __all__ = ["write_directory", "write_sequence_directory"]
 
@@ -57,11 +55,14 @@ def write_directory(
 
 
 def write_sequence_directory(
-    models: str | os.PathLike[str], model: SequenceModel, about: Mapping[str, Any], curves: bytes
+    models: str | os.PathLike[str],
+    model: Model,
+    files: Mapping[str, bytes],
+    about: Mapping[str, Any],
+    curves: bytes,
 ) -> Path:
-    """The same for a predictor of the papers."""
+    """The same for a predictor of the papers, of which `files` are configuration and weights."""
     card = sequence_card(about, model.digest, model.name)
-    files = write_sequence_model(model)
     return _write(Path(models) / model.digest, model, files, about, card, curves)
 
 

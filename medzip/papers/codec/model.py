@@ -130,6 +130,13 @@ class SequenceModel(Model):
         margins = (near.depth, 2 * reach, 2 * reach)
         return 2 * math.prod(n + margin for n, margin in zip(shape, margins, strict=True))
 
+    def encode_plainly(self, values: np.ndarray, origin: int, count: int) -> bytes:
+        """Words of a packed slab by the plain definitions: slow, the oracle of `engine`."""
+        from medzip.papers.codec.plain import encode_plain
+
+        del origin
+        return encode_plain(values, count, self)
+
     @property
     def _config(self) -> dict[str, Any]:
         return {

@@ -18,7 +18,7 @@ from medzip.codec.slab import encode_slab
 from medzip.errors import SourceError
 from medzip.models.writing import write_sequence_directory
 from medzip.papers.codec.gather import normalised
-from medzip.papers.codec.model import SequenceModel
+from medzip.papers.codec.model import SequenceModel, write_sequence_model
 from medzip.papers.codec.predicting import predict_slab
 from medzip.papers.codec.shapes import shape_named
 from medzip.papers.training.configurations import SequenceRun, configuration
@@ -138,7 +138,7 @@ class PredictorLearner(SequenceLearner, StoreLearner):
 
 
 def _write(model: SequenceModel, models: Path, about: Mapping[str, Any], curves: bytes) -> Path:
-    return write_sequence_directory(models, model, about, curves)
+    return write_sequence_directory(models, model, write_sequence_model(model), about, curves)
 
 
 def sequences_of(store: SampleStore) -> SequenceSamples:
