@@ -39,7 +39,7 @@ from medzip.papers.codec.engine import BATCH, SequenceEngine
 from medzip.report.machine import this_machine
 
 if TYPE_CHECKING:
-    from medzip.papers.codec.model import Predictor
+    from medzip.papers.codec.predictor import Predictor
 
 PLANE = 512
 VALUES = 4096
@@ -94,7 +94,7 @@ def seconds_of(kind: str, name: str, slices: int, budget: float) -> dict[str, fl
     """Processor seconds a slice, and how much was sampled."""
     length = len(SHAPES[name])
     model = SequenceModel(random_predictor(kind, length), name, "conditional", default_table())
-    engine = SequenceEngine(model, (slices, PLANE, PLANE))
+    engine = SequenceEngine(model.predictor, model.shape, model.table, (slices, PLANE, PLANE))
     generator = np.random.default_rng(1)
     y, x = np.indices((PLANE, PLANE))
     smooth = 2000 + 1500 * np.sin(x / 40) * np.cos(y / 50)
@@ -139,7 +139,7 @@ def coder_seconds(name: str, values: np.ndarray) -> tuple[float, float]:
         np.ones(1, np.int32),
     )
     model = SequenceModel(tiny, name, "conditional", default_table())
-    engine = SequenceEngine(model, values.shape)
+    engine = SequenceEngine(model.predictor, model.shape, model.table, values.shape)
     times = [time.process_time()]
     words = engine.encode([values], [0], [VALUES])
     times.append(time.process_time())

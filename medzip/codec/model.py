@@ -84,15 +84,12 @@ class Model:
     ----------
     network
         Its weights.
-    base_digest
-        Digest of the network that it is or starts from (hexadecimal), None for a whole model.
-    is_base
-        Whether it is that model unchanged.
+    base
+        The network that it starts from: its own for a base model, None for a whole one.
     """
 
     network: Network
-    base_digest: str | None
-    is_base: bool = False
+    base: Network | None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Model.from_bytes, (self.to_bytes(),)
@@ -102,6 +99,16 @@ class Model:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    @property
+    def is_base(self) -> bool:
+        """Whether it is its base, unchanged."""
+        return self.base is not None and self.network is self.base
+
+    @cached_property
+    def base_digest(self) -> str | None:
+        """Digest of its base, hexadecimal; None for a whole model."""
+        return None if self.base is None else network_digest(self.base)
 
     @cached_property
     def digest(self) -> str:
@@ -123,11 +130,10 @@ class Model:
     def _bytes(self) -> bytes:
         if self.is_base and self.base_digest is not None:
             body = struct.pack("<B", BASE) + bytes.fromhex(self.base_digest)
-        elif self.base_digest is not None:
-            base = known_network(self.base_digest)
+        elif self.base is not None and self.base_digest is not None:
             difference = [
                 mine.astype(np.int64) - theirs
-                for mine, theirs in zip(_arrays(self.network), _arrays(base), strict=True)
+                for mine, theirs in zip(_arrays(self.network), _arrays(self.base), strict=True)
             ]
             body = struct.pack("<B", FITTED) + bytes.fromhex(self.base_digest)
             body += encode_integers(difference)
@@ -205,14 +211,14 @@ def _read_model(kind: int, body: bytes) -> Model:
         raise ModelError(f"expected a digest of 32 bytes, got {len(body)}; restore it from a copy")
     base = known_network(digest)
     if kind == BASE:
-        return Model(base, digest, is_base=True)
+        return Model(base, base)
     arrays = _arrays(base)
     changes = decode_integers(body[32:], [array.size for array in arrays])
     changed = [
         (array.astype(np.int64).reshape(-1) + change).reshape(array.shape)
         for array, change in zip(arrays, changes, strict=True)
     ]
-    return Model(_network(base.architecture, changed), digest)
+    return Model(_network(base.architecture, changed), base)
 
 
 def base_model(profile: str) -> Model:
@@ -227,7 +233,8 @@ def shipped_model(name: str) -> Model:
 
 def model_of(digest: str) -> Model:
     """The unchanged model of a network of this package or of a folder of models, by digest."""
-    return Model(known_network(digest), digest, is_base=True)
+    network = known_network(digest)
+    return Model(network, network)
 
 
 def reference_of(data: bytes) -> str | None:

@@ -174,7 +174,7 @@ def straightened(windows: list[Window], start: Model, voxels: int, count: int, s
     count = min(count, voxels // 8)
     solved = Model(
         dataclasses.replace(network, linear=solve_linear(windows, neighbourhood, count, seed)),
-        start.base_digest,
+        start.base,
     )
     candidates = (start.network.linear, solved.network.linear)
     before, after = straight_bits(windows, neighbourhood, candidates, count // 4, seed + 1)
@@ -205,7 +205,7 @@ def _fit(
     steps = max(1, round(visits / profile.fit_batch))
     recipe = Recipe(steps, profile.fit_batch, rate=profile.fit_rate, warm=0.15, seed=seed)
     optimise(net, rest, recipe, penalty=_WeightCost(net, voxels * share), progress=progress)
-    fitted = Model(net.integers(), start.base_digest)
+    fitted = Model(net.integers(), start.base)
     net.load(fitted.network)
     # of a short series most voxels were learned from, which is what counts: they will be coded
     seen = min(1.0, len(rest) / (voxels * share))

@@ -50,7 +50,7 @@ def write_directory(
     form = network.architecture
     hidden = " x ".join(map(str, form.hidden))
     card = model_card(about, digest, len(form.neighbourhood), hidden)
-    model = Model(network, digest, is_base=True)
+    model = Model(network, network)
     return _write(Path(models) / digest, model, write_network(network), about, card, curves)
 
 

@@ -46,9 +46,9 @@ def test_every_shape_by_both_coders(kind: str, shape: str) -> None:
     rest = np.random.default_rng(0).integers(0, 9, (2, 6, 7))
     values = (100 + 8 * y - 5 * x + rest).astype(np.uint16)
     count = int(values.max()) + 1
-    engine = SequenceEngine(model, (2, 6, 7))
+    engine = SequenceEngine(model.predictor, model.shape, model.table, (2, 6, 7))
     words = engine.encode([values], [0], [count])[0]
-    assert words == encode_plain(values, count, model)
+    assert words == encode_plain(values, count, model.predictor, model.shape, model.table)
     assert np.array_equal(engine.decode([words], [0], [count])[0], values)
 
 
@@ -59,9 +59,13 @@ def test_many_values_by_both_coders(backend: str, count: int) -> None:
     for seed, kind in enumerate(KINDS):
         model = random_model(kind, SMALL[seed], backend, seed, extreme=seed == 1)
         values = np.random.default_rng(seed).integers(0, count, (2, 3, 4)).astype(np.uint16)
-        words = SequenceEngine(model, (2, 3, 4)).encode([values], [0], [count])[0]
-        assert words == encode_plain(values, count, model)
-        assert np.array_equal(decode_plain(words, (2, 3, 4), count, model), values)
+        words = SequenceEngine(model.predictor, model.shape, model.table, (2, 3, 4)).encode(
+            [values], [0], [count]
+        )[0]
+        assert words == encode_plain(values, count, model.predictor, model.shape, model.table)
+        assert np.array_equal(
+            decode_plain(words, (2, 3, 4), count, model.predictor, model.shape, model.table), values
+        )
 
 
 def test_float_products_write_the_same_words() -> None:
@@ -69,7 +73,9 @@ def test_float_products_write_the_same_words() -> None:
     for kind in KINDS:
         model = random_model(kind, "cube-3", "conditional")
         words = [
-            SequenceEngine(model, (2, 12, 13), exact).encode([values], [0], [900])
+            SequenceEngine(model.predictor, model.shape, model.table, (2, 12, 13), exact).encode(
+                [values], [0], [900]
+            )
             for exact in (None, False)
         ]
         assert words[0] == words[1]
@@ -87,7 +93,7 @@ def test_residuals_are_those_that_order0_codes() -> None:
     model = random_model("mlp", "cube-3", "order0")
     residual = residual_slab(voxels, model)
     values = (voxels.astype(int) - voxels.min()).astype(np.uint16)
-    engine = SequenceEngine(model, values.shape)
+    engine = SequenceEngine(model.predictor, model.shape, model.table, values.shape)
     assert np.array_equal(residual, values - engine.predict(values, 0))
 
 

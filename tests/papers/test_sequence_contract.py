@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from medzip.codec import decode_slab, encode_slab
-from medzip.papers.codec.engine import SequenceEngine
-from medzip.papers.codec.plain import decode_plain, encode_plain
+from medzip.papers.codec.plain import decode_plain
 from medzip.testing.engines import PredictorContract
 from medzip.testing.sequences import KINDS, random_model
 from medzip.testing.slabs import SlabContract
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from medzip.codec import Model
     from medzip.papers.codec import SequenceModel
+    from medzip.papers.codec.engine import SequenceEngine
     from medzip.testing.packed import Packed
 
     Shape = tuple[int, int, int]
@@ -39,15 +39,17 @@ class TestSequenceEngine(PredictorContract):
     values = 512
 
     def engine(self, predictor: SequenceModel, shape: Shape, together: int) -> SequenceEngine:
-        return SequenceEngine(predictor, shape)
+        return predictor.engine(shape)
 
     def oracle_encode(self, predictor: SequenceModel, slab: Packed) -> bytes:
-        return encode_plain(slab.values, slab.count, predictor)
+        return predictor.encode_plainly(slab.values, 0, slab.count)
 
     def oracle_decode(
         self, predictor: SequenceModel, data: bytes, shape: Shape, slab: Packed
     ) -> np.ndarray:
-        return decode_plain(data, shape, slab.count, predictor)
+        return decode_plain(
+            data, shape, slab.count, predictor.predictor, predictor.shape, predictor.table
+        )
 
 
 class TestSlabsOfSequenceModels(SlabContract):

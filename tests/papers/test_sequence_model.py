@@ -211,7 +211,9 @@ def test_golden_stream(name: str) -> None:
     assert isinstance(model, SequenceModel)
     header = read_header(slabs[0])
     body = slabs[0][68 + header.gaps : 68 + header.gaps + header.body]
-    values = decode_plain(body, header.shape, header.count, model)
+    values = decode_plain(
+        body, header.shape, header.count, model.predictor, model.shape, model.table
+    )
     assert np.array_equal(values.astype(int) + header.minimum, volume[: header.shape[0]])
 
 

@@ -57,7 +57,7 @@ def encode_all(
         body = None
         if slab.is_coded(model):
             depth, height, width = slab.values.shape
-            engine = _Sharing(model, (depth, height, width))
+            engine = _Sharing(model.predictor, model.shape, model.table, (depth, height, width))
             engine.shared = made
             body = engine.encode([slab.values], [slab.origin], [slab.packing.count])[0]
             made = engine.shared

@@ -19,14 +19,15 @@ from medzip.codec.tables import log2_table
 from medzip.cores import one_thread
 from medzip.errors import CorruptStreamError
 from medzip.papers.codec import coding, kernels
-from medzip.papers.codec.backends import CONDITIONAL, FLOOR, error_offsets
+from medzip.papers.codec.backends import FLOOR, error_offsets
 from medzip.papers.codec.gather import normalised, predicted
 from medzip.papers.codec.passes import pass_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from medzip.papers.codec.model import SequenceModel
+    from medzip.papers.codec.predictor import Predictor
+    from medzip.papers.codec.shapes import SequenceShape
 
     Coder = Callable[..., int]
 
@@ -37,13 +38,15 @@ BATCH = 1024
 
 
 class SequenceEngine:
-    """Codes slabs of one shape with one sequence model; `medzip.codec.model.SlabEngine`.
+    """Codes slabs of one shape with one predictor; `medzip.codec.model.SlabEngine`.
 
     Parameters
     ----------
-    model
-        The predictor and its back-end.
-    shape
+    predictor, shape
+        The integers, and the neighbourhood that they are for.
+    table
+        Of the conditional back-end; None for the adaptive one of order 0.
+    slab_shape
         (depth, height, width) of every slab, voxels.
     exact_int8
         As in `medzip.codec.fast.products.Product`.
@@ -51,40 +54,40 @@ class SequenceEngine:
 
     def __init__(
         self,
-        model: SequenceModel,
-        shape: tuple[int, int, int],
+        predictor: Predictor,
+        shape: SequenceShape,
+        table: np.ndarray | None,
+        slab_shape: tuple[int, int, int],
         exact_int8: bool | None = None,
     ) -> None:
-        self._model, self._shape = model, shape
-        near = model.shape.neighbourhood
+        self._shape, self._table = slab_shape, table
+        near = shape.neighbourhood
         self._margins = (near.depth, near.reach, near.reach)
-        self._schedule = model.shape.schedule
+        self._schedule = shape.schedule
         depth, height, width = (
             n + before + after
             for n, before, after in zip(
-                shape, self._margins, (0, near.reach, near.reach), strict=True
+                slab_shape, self._margins, (0, near.reach, near.reach), strict=True
             )
         )
         self._store_shape = (depth, height, width)
-        self._steps = model.shape.offsets @ np.array([height * width, width, 1])
-        voxels = int(np.prod(shape))
+        self._steps = shape.offsets @ np.array([height * width, width, 1])
+        voxels = int(np.prod(slab_shape))
         capacity = min(BATCH, -(-voxels // GRANULE) * GRANULE)
-        self._pass = pass_of(model.predictor, capacity, exact_int8)
-        self._sequences = np.zeros(len(model.shape) * capacity, dtype=np.int16)
-        if model.backend == CONDITIONAL:
-            self._prepare_mixtures()
+        self._pass = pass_of(predictor, capacity, exact_int8)
+        self._sequences = np.zeros(len(shape) * capacity, dtype=np.int16)
+        if table is not None:
+            self._prepare_mixtures(table, error_offsets(shape))
 
-    def _prepare_mixtures(self) -> None:
+    def _prepare_mixtures(self, table: np.ndarray, offsets: np.ndarray) -> None:
         """The table's parameters as the mixture wants them, once for all voxels."""
-        table = self._model.table
-        assert table is not None
         rows = table.astype(np.int64)
         ones = np.ones(len(rows), dtype=np.int64)
         weight = mixture_of(rows, ones, ones).weight
         mean = np.clip(rows[:, 3:6], -MEAN_LIMIT, MEAN_LIMIT) << (16 - MEAN_BITS)
         inverse = exp2_fixed(-np.clip(rows[:, 6:9], -SCALE_LIMIT, SCALE_LIMIT))
         self._parameters = np.stack([weight, mean, inverse])
-        self._offsets = error_offsets(self._model.shape)
+        self._offsets = offsets
         logs = np.stack([log2_table(), log2_fixed(np.full(64, len(self._offsets)))])
         self._logs = logs
 
@@ -162,7 +165,7 @@ class SequenceEngine:
 
     def _coder(self, values: np.ndarray, count: int, conditional: Coder, order0: Coder) -> Coder:
         """The back-end on one slab: (voxels, predictions, state, words, position) -> position."""
-        if self._model.backend == CONDITIONAL:
+        if self._table is not None:
             made_from = coding.Conditional(
                 np.zeros(self._shape, dtype=np.int32),
                 self._offsets,

@@ -16,33 +16,23 @@ from safetensors.numpy import save as save_tensors
 from medzip.canonical import canonical_json
 from medzip.codec.model import MAGIC, SEQUENCE, Model, read_limited
 from medzip.errors import MedZipError, ModelError
-from medzip.papers.codec.attention import IntegerAttention
 from medzip.papers.codec.backends import BACKENDS, CONDITIONAL, check_table
-from medzip.papers.codec.lstm import IntegerLSTM
-from medzip.papers.codec.mlp import IntegerMLP
+from medzip.papers.codec.engine import SequenceEngine
+from medzip.papers.codec.predictor import PREDICTORS
 from medzip.papers.codec.shapes import SequenceShape, shape_named
 from medzip.papers.codec.weights import decode_weights, encode_weights
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-    from medzip.papers.codec.engine import SequenceEngine
+    from medzip.papers.codec.predictor import Predictor
 
 __all__ = [
-    "PREDICTORS",
-    "Predictor",
     "SequenceModel",
     "read_sequence_model",
     "write_sequence_model",
 ]
 
-Predictor = IntegerLSTM | IntegerMLP | IntegerAttention
-PREDICTORS: dict[str, type[Predictor]] = {
-    "lstm": IntegerLSTM,
-    "mlp": IntegerMLP,
-    "attention": IntegerAttention,
-}
-"""By the name that a configuration has."""
 _MOST_CONFIG = 1 << 16
 _MOST_WEIGHTS = 1 << 24
 _MOST_TENSORS = 4 * _MOST_WEIGHTS + (1 << 16)
@@ -55,7 +45,7 @@ class SequenceModel(Model):
     Parameters
     ----------
     predictor
-        `IntegerLSTM` or another of `PREDICTORS`.
+        `IntegerLSTM` or another of `medzip.papers.codec.predictor.PREDICTORS`.
     shape_name
         A key of `medzip.papers.codec.shapes.SHAPES`, as long as the predictor wants.
     backend
@@ -94,7 +84,7 @@ class SequenceModel(Model):
             )
         check_table(table, backend)
         own = {"predictor": predictor, "shape_name": shape_name, "backend": backend, "table": table}
-        for name, value in (own | {"base_digest": None, "is_base": False}).items():
+        for name, value in (own | {"base": None}).items():
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
@@ -120,9 +110,7 @@ class SequenceModel(Model):
 
     def engine(self, shape: tuple[int, int, int]) -> SequenceEngine:
         """What codes slabs of a shape with it."""
-        from medzip.papers.codec.engine import SequenceEngine
-
-        return SequenceEngine(self, shape)
+        return SequenceEngine(self.predictor, self.shape, self.table, shape)
 
     def store_bytes(self, shape: tuple[int, int, int]) -> int:
         """What the padded copy of a slab takes."""
@@ -135,7 +123,7 @@ class SequenceModel(Model):
         from medzip.papers.codec.plain import encode_plain
 
         del origin
-        return encode_plain(values, count, self)
+        return encode_plain(values, count, self.predictor, self.shape, self.table)
 
     @property
     def _config(self) -> dict[str, Any]:

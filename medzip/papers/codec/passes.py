@@ -20,7 +20,7 @@ from medzip.papers.codec.mlp import IntegerMLP
 
 if TYPE_CHECKING:
     from medzip.papers.codec.attention import IntegerAttention
-    from medzip.papers.codec.model import Predictor
+    from medzip.papers.codec.predictor import Predictor
 
 __all__ = ["Pass", "pass_of"]
 
@@ -43,7 +43,7 @@ def pass_of(predictor: Predictor, capacity: int, exact_int8: bool | None = None)
     Parameters
     ----------
     predictor
-        Any of `medzip.papers.codec.model.PREDICTORS`.
+        Any of `medzip.papers.codec.predictor.PREDICTORS`.
     capacity
         Columns at most.
     exact_int8

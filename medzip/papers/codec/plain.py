@@ -5,23 +5,30 @@ It follows docs/format.md with the plain definitions and shares none of the Numb
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import constriction
 import numpy as np
 
 from medzip.codec.plain.mixture import cumulative
 from medzip.errors import CorruptStreamError
-from medzip.papers.codec.backends import CONDITIONAL, Counts, mixture_at, scale_at
+from medzip.papers.codec.backends import Counts, mixture_at, scale_at
 from medzip.papers.codec.gather import predicted, sequences_at
 
 if TYPE_CHECKING:
-    from medzip.papers.codec.model import SequenceModel
+    from medzip.papers.codec.predictor import Predictor
+    from medzip.papers.codec.shapes import SequenceShape
 
 __all__ = ["decode_plain", "encode_plain"]
 
 
-def encode_plain(values: np.ndarray, count: int, model: SequenceModel) -> bytes:
+def encode_plain(
+    values: np.ndarray,
+    count: int,
+    predictor: Predictor,
+    shape: SequenceShape,
+    table: np.ndarray | None,
+) -> bytes:
     """Packed values of a slab to words; as `medzip.papers.codec.engine` for one slab."""
     coder = constriction.stream.queue.RangeEncoder()
 
@@ -29,19 +36,29 @@ def encode_plain(values: np.ndarray, count: int, model: SequenceModel) -> bytes:
         coder.encode(symbol, _categorical(counts))
         return symbol
 
-    _walk(values.copy(), count, model, code)
+    _walk(values.copy(), count, _Plain(predictor, shape, table), code)
     words: np.ndarray = coder.get_compressed()
     return words.astype("<u4").tobytes()
 
 
 def decode_plain(
-    data: bytes, shape: tuple[int, int, int], count: int, model: SequenceModel
+    data: bytes,
+    slab_shape: tuple[int, int, int],
+    count: int,
+    predictor: Predictor,
+    shape: SequenceShape,
+    table: np.ndarray | None,
 ) -> np.ndarray:
     """The inverse of `encode_plain`."""
     words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
     coder = constriction.stream.queue.RangeDecoder(words)
-    values = np.zeros(shape, dtype=np.uint16)
-    _walk(values, count, model, lambda counts, _: int(coder.decode(_categorical(counts))))
+    values = np.zeros(slab_shape, dtype=np.uint16)
+    _walk(
+        values,
+        count,
+        _Plain(predictor, shape, table),
+        lambda counts, _: int(coder.decode(_categorical(counts))),
+    )
     return values
 
 
@@ -54,23 +71,28 @@ def _categorical(counts: np.ndarray) -> Any:
     return constriction.stream.model.Categorical((counts - 1).astype(np.float64), perfect=False)
 
 
-def _walk(values: np.ndarray, count: int, model: SequenceModel, code: Any) -> None:
+class _Plain(NamedTuple):
+    predictor: Predictor
+    shape: SequenceShape
+    table: np.ndarray | None
+
+
+def _walk(values: np.ndarray, count: int, by: _Plain, code: Any) -> None:
     """Code all voxels, in place; a decoder's `code` ignores the symbol that it is given."""
     if count == 1:
         return
-    shape = model.shape
+    shape = by.shape
     errors = np.zeros(values.shape, dtype=np.int64)
     residuals = Counts(count)
     depth, height, width = values.shape
     for voxels in shape.schedule.batches((depth, height, width)):
-        outputs = model.predictor.forward(sequences_at(values, voxels, shape, count))
+        outputs = by.predictor.forward(sequences_at(values, voxels, shape, count))
         guesses = predicted(outputs, count)
-        if model.backend == CONDITIONAL:
-            assert model.table is not None
+        if by.table is not None:
             scale = scale_at(errors, voxels, shape, count)
-            table = np.diff(cumulative(mixture_at(scale, guesses, model.table), count))
+            table = np.diff(cumulative(mixture_at(scale, guesses, by.table), count))
         for i, at in enumerate(map(tuple, voxels)):
-            if model.backend == CONDITIONAL:
+            if by.table is not None:
                 value = code(table[i], int(values[at]))
             else:
                 least = int(guesses[i] + 8 >> 4) - (count - 1)

@@ -12,7 +12,7 @@ from medzip.papers.codec.passes import pass_of
 from medzip.papers.codec.shapes import shape_named
 
 if TYPE_CHECKING:
-    from medzip.papers.codec.model import Predictor
+    from medzip.papers.codec.predictor import Predictor
 
 __all__ = ["predict_slab"]
 

@@ -28,7 +28,7 @@ from medzip.papers.codec.mlp import IntegerMLP
 from medzip.papers.training.nets import LEAK, AttentionNet, LSTMNet, MLPNet
 
 if TYPE_CHECKING:
-    from medzip.papers.codec.model import Predictor
+    from medzip.papers.codec.predictor import Predictor
     from medzip.papers.training.nets import SequenceNet
 
 __all__ = ["CALIBRATION", "quantise"]
