@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 from medzip.codec.folders import folders_in_use, model_folders
 from medzip.codec.model import reference_of, shipped_digests
 from medzip.errors import ArchiveError
-from medzip.models.checking import files_of
-from medzip.models.registry import Entry, Registry, offered_models
+from medzip.models import Entry, Registry, files_of, offered_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -17,7 +17,7 @@ from medzip.cli.options import Json
 from medzip.errors import ModelError
 
 if TYPE_CHECKING:
-    from medzip.models.registry import Entry, Registry
+    from medzip.models import Entry, Registry
 
 __all__ = ["models"]
 
@@ -56,7 +56,7 @@ def list_models(registry: _Folder, as_json: Json = False) -> None:
 @models.command()
 def show(registry: _Folder, model: _Digest, as_json: Json = False) -> None:
     """Say what MODEL is: form, files, and the card that it came with."""
-    from medzip.models.checking import check_directory, training_of
+    from medzip.models import check_directory, training_of
 
     found = _opened(registry)
     entry = found.entry(model)
@@ -140,7 +140,7 @@ def verify(registry: _Folder, as_json: Json = False) -> None:
 
 
 def _opened(registry: Path) -> Registry:
-    from medzip.models.registry import Registry
+    from medzip.models import Registry
 
     return Registry.at(registry)
 

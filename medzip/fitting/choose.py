@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from medzip.fitting.fit import Volume
-    from medzip.models.registry import Entry
+    from medzip.models import Entry
 
 __all__ = ["Choice", "Trial", "choose_model", "coded_bytes", "sample_of"]
 

@@ -12,7 +12,14 @@ docs/models.md describes the files.
 
 from __future__ import annotations
 
-from medzip.models.checking import DirectoryInfo, check_directory
+from medzip.models.directory import (
+    DirectoryInfo,
+    check_directory,
+    training_of,
+    write_directory,
+    write_sequence_directory,
+)
+from medzip.models.files import files_of
 from medzip.models.golden import check_golden, write_golden
 from medzip.models.registry import Entry, Registry, offered_models
 
@@ -22,6 +29,10 @@ __all__ = [
     "Registry",
     "check_directory",
     "check_golden",
+    "files_of",
     "offered_models",
+    "training_of",
+    "write_directory",
     "write_golden",
+    "write_sequence_directory",
 ]

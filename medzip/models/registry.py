@@ -27,21 +27,14 @@ from medzip.atomic import flush_tree, write_atomic
 from medzip.codec.folders import model_folders
 from medzip.codec.model import Model, model_of
 from medzip.errors import ModelError
-from medzip.models.checking import (
-    SUMS,
-    check_directory,
-    files_of,
-    is_sequence,
-    read_sequence,
-    sums_of,
-    training_of,
-)
+from medzip.models.directory import check_directory, is_sequence, read_sequence, training_of
+from medzip.models.files import SUMS, files_of, sums_of
 from medzip.models.golden import check_golden
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from medzip.models.checking import StrPath
+    from medzip.models.files import StrPath
 
 __all__ = ["MOST_OFFERED", "Entry", "Registry", "offered_models"]
 

@@ -16,7 +16,7 @@ from medzip.errors import SourceError
 from medzip.fitting.linear import LINEAR_VOXELS, solve_linear
 from medzip.fitting.optimise import Recipe, Stepper, mean_bits, one_cycle
 from medzip.fitting.qat import MixtureNet
-from medzip.models.writing import write_directory
+from medzip.models import write_directory
 from medzip.training.devices import precision_of
 from medzip.training.feed import Feed, Place
 from medzip.training.inputs import InputsForm

@@ -16,7 +16,7 @@ import torch
 
 from medzip.codec.slab import encode_slab
 from medzip.errors import SourceError
-from medzip.models.writing import write_sequence_directory
+from medzip.models import write_sequence_directory
 from medzip.papers.codec.gather import normalised
 from medzip.papers.codec.model import SequenceModel, write_sequence_model
 from medzip.papers.codec.predicting import predict_slab

@@ -1,4 +1,4 @@
-"""A model directory, looked at before any of it is trusted or even read.
+"""A model directory: everything about a model, named by the digest of its content.
 
 ::
 
@@ -6,45 +6,45 @@
     model.safetensors    its integers
     MODEL_CARD.md        for people: data, licences, figures, hardware
     training.json        how it was made
+    curves.jsonl         how its training went
     golden/              a small slab and its stream: what this model has to give everywhere
 
-Only the first two are needed to decode. None of it is code, and nothing is unpickled. A directory
-may be anybody's, so sizes are taken from the file system and refused before a byte is read.
+Only the first two are needed to decode. What writes a directory and what checks one stand here
+together; `medzip.models.files` looks at its files before any is read.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import re
-import stat
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from medzip.codec.model import Model, network_digest, read_limited, read_network
+from medzip.atomic import new_folder
+from medzip.codec.model import Model, network_digest, read_limited, read_network, write_network
 from medzip.errors import ModelError
+from medzip.models.card import model_card, sequence_card
+from medzip.models.files import files_of
+from medzip.models.golden import write_golden
+from medzip.models.proof import prove_model
 
-StrPath = str | os.PathLike[str]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from medzip.codec.plain.network import Network
+    from medzip.models.files import StrPath
 
 __all__ = [
-    "MOST_BYTES",
-    "SUMS",
     "DirectoryInfo",
-    "StrPath",
     "check_directory",
-    "files_of",
-    "sums_of",
+    "is_sequence",
+    "read_sequence",
+    "training_of",
+    "write_directory",
+    "write_sequence_directory",
 ]
 
-MOST_BYTES = 160 << 20
-"""Bytes of all files of a model: two and a half times the largest network."""
-MOST_FILES = 64
-SUMS = "SHA256SUMS"
-"""Digests of all other files, as ``sha256sum --check`` takes them; written on publishing."""
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MOST_CONFIG = 1 << 16
 _SEQUENCES = "medzip.papers.codec.model"
 
@@ -73,38 +73,71 @@ class DirectoryInfo:
         return sum(size for _, size in self.files)
 
 
-def files_of(folder: StrPath) -> tuple[tuple[str, int], ...]:
-    """Names and bytes of the files of a model directory; nothing is read.
+def write_directory(
+    models: StrPath, network: Network, about: Mapping[str, Any], curves: bytes
+) -> Path:
+    """Prove a network and write its directory, all of it or nothing; one that is there is kept.
+
+    Parameters
+    ----------
+    models
+        Folder of model directories, made if absent.
+    network
+        The integers.
+    about
+        As `medzip.models.card.model_card` takes it; becomes training.json.
+    curves
+        Content of the run's file of `medzip.training.curves`.
 
     Raises
     ------
     ModelError
-        Links, odd names, folders in folders, too many files or too many bytes.
+        The network does not compute the same in the fast coder and the plain one.
     """
-    root = Path(folder)
-    if root.is_symlink() or not root.is_dir():
-        raise ModelError(f"expected a model directory, got {root}; check the path")
-    found: list[tuple[str, int]] = []
-    for path in sorted(root.rglob("*")):
-        name = path.relative_to(root).as_posix()
-        status = path.lstat()
-        if stat.S_ISDIR(status.st_mode) and "/" not in name and _NAME.fullmatch(name):
-            continue
-        if (
-            not stat.S_ISREG(status.st_mode)
-            or name.count("/") > 1
-            or not all(_NAME.fullmatch(part) for part in name.split("/"))
-        ):
-            raise ModelError(
-                f"expected plain files in the model {root}, got {name!r}; take it out of the folder"
-            )
-        found.append((name, status.st_size))
-        if len(found) > MOST_FILES or sum(size for _, size in found) > MOST_BYTES:
-            raise ModelError(
-                f"expected at most {MOST_FILES} files of {MOST_BYTES} bytes in all in {root}, got "
-                "more; the model is unsafe"
-            )
-    return tuple(found)
+    digest = network_digest(network)
+    form = network.architecture
+    hidden = " x ".join(map(str, form.hidden))
+    card = model_card(about, digest, len(form.neighbourhood), hidden)
+    model = Model(network, network)
+    return _write(Path(models) / digest, model, write_network(network), about, card, curves)
+
+
+def write_sequence_directory(
+    models: StrPath,
+    model: Model,
+    files: Mapping[str, bytes],
+    about: Mapping[str, Any],
+    curves: bytes,
+) -> Path:
+    """The same for a predictor of the papers, of which `files` are configuration and weights."""
+    card = sequence_card(about, model.digest, model.name)
+    return _write(Path(models) / model.digest, model, files, about, card, curves)
+
+
+def _write(
+    target: Path,
+    model: Model,
+    weights: Mapping[str, bytes],
+    about: Mapping[str, Any],
+    card: str,
+    curves: bytes,
+) -> Path:
+    if (target / "config.json").is_file():
+        return target
+    prove_model(model)
+    files = {
+        **weights,
+        **write_golden(model),
+        "training.json": (json.dumps(about, indent=1, sort_keys=True) + "\n").encode(),
+        "MODEL_CARD.md": card.encode(),
+        "curves.jsonl": curves,
+    }
+    with new_folder(target) as folder:
+        for name, data in files.items():
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+    return target
 
 
 def check_directory(folder: StrPath) -> DirectoryInfo:
@@ -151,16 +184,6 @@ def read_sequence(folder: StrPath) -> Model:
     """The model of a directory that `is_sequence`: loaded only where there is one."""
     model: Model = import_module(_SEQUENCES).read_sequence_model(Path(folder))
     return model
-
-
-def sums_of(folder: StrPath, files: tuple[tuple[str, int], ...]) -> bytes:
-    """The content of `SUMS` for these files of a directory."""
-    lines = []
-    for name, _ in sorted(files):
-        if name != SUMS:
-            with open(os.path.join(os.fspath(folder), name), "rb") as file:
-                lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n")
-    return "".join(lines).encode()
 
 
 def training_of(folder: StrPath) -> dict[str, object]:
