@@ -14,34 +14,33 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
-from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from medzip_tasks.archive import publish_index
+from medzip_tasks.archive import publish_index, scan_sources
+from medzip_tasks.batches import lots_of
+from medzip_tasks.driving import Driver
 from medzip_tasks.policy import StepFailedError
-from medzip_tasks.series import scan_sources
 from prefect import flow
 from prefect.states import Failed
 
 from medzip import archive as steps
 from medzip.archive import SeriesRecord, Summary
 from medzip.archive.compressing import check_places
+from medzip.archive.line import Archiving
 from medzip.errors import MedZipError
 from medzip_flows.artifacts import Progress, objects_table
-from medzip_flows.books import balanced
 from medzip_flows.cluster import ClusterSpec
-from medzip_flows.line import Line
-from medzip_flows.lots import lots_of
-from medzip_flows.printing import told_on_stderr
+from medzip_flows.console import told_on_stderr
 from medzip_flows.reporting import COMPARED, report_run
-from medzip_flows.running import workers_of
+from medzip_flows.workers import workers_of
 
 if TYPE_CHECKING:
+    from prefect_dask import DaskTaskRunner
+
     from medzip.archive import ObjectPlan
 
 __all__ = ["IncompleteError", "archive_cohort"]
@@ -117,8 +116,8 @@ def archive_cohort(
         runner, workers = held.enter_context(workers_of(spec))
         inventory = runner.submit(scan_sources, {"sources": sources}).result()
         registry = None if models is None else str(Path(models).absolute())
-        line = Line(runner, archive, profile, registry)
-        records = _archive_all(line, workers, inventory.plans, profile)
+        line = Archiving(archive, profile, registry)
+        records = _archive_all(runner, workers, inventory.plans, line)
         failures = inventory.failures + tuple(r.failure for r in records if r.failure is not None)
         runner.submit(publish_index, {"archive": archive, "records": records}).result()
         summary = Summary(archive, profile, records, failures, time.monotonic() - clock)
@@ -159,20 +158,11 @@ class IncompleteError(MedZipError):
 
 
 def _archive_all(
-    line: Line, workers: int, plans: tuple[ObjectPlan, ...], profile: str
+    runner: DaskTaskRunner, workers: int, plans: tuple[ObjectPlan, ...], line: Archiving
 ) -> tuple[SeriesRecord, ...]:
     """Take every object through the line; returns one record each in the order of their keys."""
-    lots = lots_of(plans)
     progress = Progress(len(plans), sum(plan.raw_bytes for plan in plans))
-    records: list[SeriesRecord] = []
-    pool = ThreadPoolExecutor(2 * workers + 2, thread_name_prefix="lot")
-    try:
-        # each thread gets a copy of the context that tells Prefect which flow run this is
-        futures = [pool.submit(copy_context().run, line.take, lot) for lot in lots]
-        for future in as_completed(futures):
-            for record in future.result():
-                records.append(record)
-                progress.advance(record)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return balanced(plans, records, profile)
+    for lot in Driver(runner, line).run(lots_of(plans), 2 * workers + 2):
+        for plan in lot:
+            progress.advance(line.ended[plan.key])
+    return tuple(line.ended[key] for key in sorted(line.ended))

@@ -26,9 +26,9 @@ from medzip.papers.benchmarks.plan import plan_jobs
 from medzip.papers.benchmarks.sizes import sized
 from medzip.papers.benchmarks.writing import write_run
 from medzip_flows.cluster import ClusterSpec
+from medzip_flows.console import told_on_stderr
 from medzip_flows.gathering import gathered, tell
-from medzip_flows.printing import told_on_stderr
-from medzip_flows.running import on_gpu, workers_of
+from medzip_flows.workers import on_gpu, workers_of
 
 if TYPE_CHECKING:
     from medzip.papers.benchmarks.results import Reproduction

@@ -24,7 +24,7 @@ from medzip.archive import restore, verify
 from medzip.bench.demo import build_demo_cohort
 from medzip.errors import MedZipError
 from medzip_flows.archive import IncompleteError, archive_cohort
-from medzip_flows.printing import print_summary
+from medzip_flows.console import print_summary
 
 __all__ = ["differences", "main"]
 

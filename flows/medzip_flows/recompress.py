@@ -16,23 +16,24 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
-from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from medzip_tasks.recompressing import describe_objects, find_objects
+from medzip_tasks.archive import describe_objects, find_objects
+from medzip_tasks.driving import Driver
 from prefect import flow
 from prefect.states import Failed
 
 from medzip import archive as steps
 from medzip.archive import RecompressSummary, Summary, Verdict
 from medzip.archive.describing import object_paths
+from medzip.archive.driving import FUNCTIONS
 from medzip.archive.layout import open_archive
-from medzip.archive.recompressing import Recompressed, end_recompressing
+from medzip.archive.line import Step
+from medzip.archive.recompressing import Gate, Recompressed, Recompressing, end_recompressing
 from medzip.canonical import digest_of
 from medzip.codec.model import shipped_models
 from medzip.errors import MedZipError
@@ -41,12 +42,11 @@ from medzip.training.network import NetworkRun
 from medzip_flows.archive import archive_cohort
 from medzip_flows.artifacts import Share, gains_table
 from medzip_flows.cluster import ClusterSpec
-from medzip_flows.printing import told_on_stderr
+from medzip_flows.console import told_on_stderr
 from medzip_flows.reporting import report_run
-from medzip_flows.rework import Rework
-from medzip_flows.running import workers_of
 from medzip_flows.sample import sample_training_set
 from medzip_flows.train import train_on_samples
+from medzip_flows.workers import workers_of
 
 if TYPE_CHECKING:
     from prefect_dask import DaskTaskRunner
@@ -156,13 +156,12 @@ def recompress_cohort(
         held.enter_context(steps.archive_lock(archive))
         runner, count = held.enter_context(workers_of(spec))
         found, broken = runner.submit(find_objects, {"archive": archive}).result()
-        objects, model_bytes = _rework_all(
-            Rework(runner, archive, registry, profile), found, 2 * count + 2
-        )
+        line, gate = Recompressing(archive, registry, profile), Gate(archive)
+        objects = _recompress_all(runner, count, found, line, gate)
         failed = any(one.failure is not None for one in (*objects, *broken))
         end_recompressing(archive, ok=not failed)
         done = tuple(sorted((*objects, *broken), key=lambda one: one.key))
-        summary = RecompressSummary(archive, done, model_bytes, time.monotonic() - clock)
+        summary = RecompressSummary(archive, done, gate.model_bytes, time.monotonic() - clock)
         gains_table(summary)
         _report(runner, summary, report or f"{archive}-report", started, compare)
     if not summary.failures:
@@ -201,20 +200,17 @@ def _named(archive: str, folders: list[str], about: dict[str, Any]) -> str:
     return digest_of({"folders": folders, "objects": keys, **about})[:12]
 
 
-def _rework_all(
-    rework: Rework, found: list[Candidate], threads: int
-) -> tuple[tuple[Recompressed, ...], int]:
-    """Take every object through the steps; what became of each, and the bytes of models taken."""
+def _recompress_all(
+    runner: DaskTaskRunner, workers: int, found: list[Candidate], line: Recompressing, gate: Gate
+) -> tuple[Recompressed, ...]:
+    """Take every object through the line, and through the gate where it pays."""
     share = Share("medzip-recompress-progress", "objects tried", len(found))
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="object")
-    try:
-        # each thread gets a copy of the context that tells Prefect which flow run this is
-        futures = [pool.submit(copy_context().run, rework.take, one) for one in found]
-        for future in as_completed(futures):
-            share.advance(future.result())
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return rework.end()
+    driver = Driver(runner, line, {**FUNCTIONS, Step.REPLACE: gate.offer})
+    for (one,) in driver.run([(one,) for one in found], 2 * workers + 2):
+        share.advance(one.name)
+    for proof, reason in gate.left():
+        line.keep(proof.key, reason)
+    return tuple(line.ended.values())
 
 
 def _report(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medzip_tasks.batches import label
 from medzip_tasks.policy import StepFailedError
 from medzip_tasks.report import Comparison, compare_series, write_report
 from prefect import get_run_logger
@@ -11,7 +12,6 @@ from prefect.runtime import flow_run
 
 from medzip.archive import Failure
 from medzip.bench.archived import Beside, comparable, pictured
-from medzip_flows.lots import label
 
 if TYPE_CHECKING:
     from datetime import datetime

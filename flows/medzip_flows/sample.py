@@ -25,10 +25,10 @@ from medzip.training.forms import form_named
 from medzip.training.sampling import finished
 from medzip.training.store import SampleStore
 from medzip_flows.cluster import ClusterSpec
+from medzip_flows.console import told_on_stderr
 from medzip_flows.gathering import gathered, tell
-from medzip_flows.printing import told_on_stderr
-from medzip_flows.running import workers_of
 from medzip_flows.training_artifacts import samples_table
+from medzip_flows.workers import workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,9 +21,9 @@ from medzip.papers.training.run import PredictorRun  # noqa: TC001 - Prefect rea
 from medzip.training.network import NetworkRun
 from medzip.training.run import work_folder
 from medzip_flows.cluster import ClusterSpec
-from medzip_flows.printing import told_on_stderr
-from medzip_flows.running import on_gpu, workers_of
+from medzip_flows.console import told_on_stderr
 from medzip_flows.training_artifacts import training_artifacts
+from medzip_flows.workers import on_gpu, workers_of
 
 __all__ = ["train_on_samples"]
 

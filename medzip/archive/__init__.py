@@ -14,8 +14,9 @@ The steps, in order (each a plain function on paths and small picklable records)
         committed = commit(proof)                              # rename; work is dropped
     publish(archive, records)                                  # index of the whole archive
 
-``archive_lock`` guards an archive while steps write to it. ``compress`` does all of it in a process
-pool; a flow may compose the same steps elsewhere.
+The order stands once, in `medzip.archive.line`; drivers run its calls: `medzip.archive.driving`
+here and in processes, a flow on a cluster. ``archive_lock`` guards an archive while steps write to
+it.
 """
 
 from __future__ import annotations

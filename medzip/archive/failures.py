@@ -18,7 +18,37 @@ from medzip.errors import MedZipError
 if TYPE_CHECKING:
     from medzip.archive.records import ObjectPlan
 
-__all__ = ["failed_record", "failure_of"]
+__all__ = ["DISCARDED", "LOST", "MISMATCHES", "failed_record", "failure_of", "is_discarded", "lost"]
+
+MISMATCHES = frozenset({"ArchiveError", "CorruptStreamError", "VerificationError"})
+"""Kinds of failures that are verdicts on bytes: never run again, and nothing of the object's work
+may be taken up by the next run."""
+DISCARDED = MISMATCHES | {"OSError:ENOSPC", "OSError:EDQUOT"}
+"""Those after which the work of the object is dropped: where the disk is full the others need the
+room."""
+LOST = "lost"
+"""Kind of the failure of an object that some step mislaid."""
+
+
+def is_discarded(failure: Failure) -> bool:
+    """Whether the work of the object must not be there for the next run."""
+    return failure.kind in DISCARDED
+
+
+def lost(name: str, step: str, expected: str, got: object) -> Failure:
+    """Failure of an object whose books do not balance; its message names no file.
+
+    Parameters
+    ----------
+    name : str
+        Name of the object.
+    step : str
+        Where it was noticed.
+    expected, got : object
+        What should be in the books, and what is.
+    """
+    message = f"expected {expected}, got {got}; run again, and report it if it comes again"
+    return Failure(name, step, LOST, message)
 
 
 def failure_of(plan: ObjectPlan | str | None, stage: str, error: BaseException) -> Failure:

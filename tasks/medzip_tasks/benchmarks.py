@@ -6,13 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect import get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import get_run_logger
 
 from medzip.papers.benchmarks.cohort import choose_cohort
 from medzip.papers.benchmarks.measure import run_job
 from medzip.papers.benchmarks.others import run_others
-from medzip_tasks.policy import IO_RETRIES, TAGS, StepFailedError
+from medzip_tasks.policy import StepFailedError
+from medzip_tasks.step import step
 
 if TYPE_CHECKING:
     from medzip.papers.benchmarks.cohort import Cohort
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["measure_model", "measure_others"]
 
-HOUR = 3600.0
-
 
 @lru_cache(maxsize=1)
 def _cohort(cohort: str, unseen: str | None, size: BenchmarkSize) -> Cohort:
@@ -32,14 +30,7 @@ def _cohort(cohort: str, unseen: str | None, size: BenchmarkSize) -> Cohort:
     return choose_cohort(cohort, unseen, size)
 
 
-@task(
-    task_run_name="model-{label}",
-    tags=TAGS,
-    timeout_seconds=14 * 24 * HOUR,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    **IO_RETRIES,
-)
+@step("model-{label}", hours=14 * 24)
 def measure_model(
     label: str,
     cohort: str,
@@ -65,14 +56,7 @@ def measure_model(
         raise StepFailedError.of(label, "model", error) from None
 
 
-@task(
-    task_run_name="others-{label}",
-    tags=TAGS,
-    timeout_seconds=24 * HOUR,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    **IO_RETRIES,
-)
+@step("others-{label}", hours=24)
 def measure_others(
     label: str, cohort: str, unseen: str | None, size: BenchmarkSize
 ) -> tuple[Row, ...]:

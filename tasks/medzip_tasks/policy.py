@@ -1,4 +1,4 @@
-"""When a task is retried, when its result is taken from the cache, and how it fails.
+"""When a task is retried, and how it fails.
 
 A failure crosses three borders: from the worker to the scheduler (pickle), into Prefect's database
 (the message of a state), and into its logs (a traceback). Paths may name patients, so a task never
@@ -10,15 +10,11 @@ in its ``failure`` to whoever started the run.
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import logging
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from medzip import __version__
 from medzip import archive as steps
-from medzip.codec import FORMAT_VERSION
 from medzip.errors import MedZipError, ProverError, SourceError
 
 if TYPE_CHECKING:
@@ -27,13 +23,12 @@ if TYPE_CHECKING:
     from prefect import Task
     from prefect.client.schemas.objects import State, TaskRun
 
-    from medzip.archive import Failure, ObjectRef
+    from medzip.archive import Failure
 
 __all__ = [
     "IO_RETRIES",
     "TAGS",
     "StepFailedError",
-    "cache_key",
     "is_transient",
     "retry_io",
     "run_each",
@@ -154,27 +149,3 @@ def run_each(step: str, call: Callable[[Any], Any], items: Sequence[Any]) -> lis
                 raise failed from None
             outcomes.append(failed.failure)
     return outcomes
-
-
-def cache_key(step: str, ref: ObjectRef, **content: Any) -> str:
-    """Key of a cached result: SHA-256 over the canonical JSON of everything that decides it.
-
-    That is the object (its key is a digest of its files), the profile, the code and format
-    versions, the archive that the output lies in, and what the step adds, such as the digests of
-    its models. The key does not say that the output still exists: whoever submits the task looks,
-    and sets ``refresh_cache`` where it does not.
-    """
-    text = json.dumps(
-        {
-            "step": step,
-            "object": ref.key,
-            "profile": ref.profile,
-            "archive": ref.archive,
-            "medzip": __version__,
-            "format": FORMAT_VERSION,
-            **content,
-        },
-        sort_keys=True,
-        separators=(",", ":"),
-    )
-    return f"medzip-{step}-{hashlib.sha256(text.encode()).hexdigest()}"

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from medzip.bench.archived import Beside, beside
 from medzip.report import render_report, rows_from, write_report_rows
-from medzip_tasks.policy import IO_RETRIES, TAGS, StepFailedError, run_each
+from medzip_tasks.policy import StepFailedError, run_each
+from medzip_tasks.step import step
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from medzip.report import GainRecord
 
 __all__ = ["Comparison", "compare_series", "write_report"]
-
-HOUR = 3600.0
 
 
 @dataclass(frozen=True)
@@ -34,14 +30,7 @@ class Comparison:
     picture: bool
 
 
-@task(
-    task_run_name="compare-{label}",
-    tags=TAGS,
-    timeout_seconds=1 * HOUR,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    **IO_RETRIES,
-)
+@step("compare-{label}", hours=1)
 def compare_series(label: str, items: tuple[Comparison, ...]) -> list[Beside | Failure]:
     """Measure JPEG XL, JPEG-LS and JPEG 2000 on a slab of each object and draw its middle slice."""
     return run_each(
@@ -49,14 +38,7 @@ def compare_series(label: str, items: tuple[Comparison, ...]) -> list[Beside | F
     )
 
 
-@task(
-    task_run_name="report",
-    tags=TAGS,
-    timeout_seconds=1 * HOUR,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    **IO_RETRIES,
-)
+@step("report", hours=1)
 def write_report(
     summary: Summary,
     folder: str,

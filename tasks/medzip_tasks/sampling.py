@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from medzip.training.cohort import find_cohort
 from medzip.training.sampling import sample_series
-from medzip_tasks.policy import IO_RETRIES, TAGS, StepFailedError, run_each
+from medzip_tasks.policy import StepFailedError, run_each
+from medzip_tasks.step import step
 
 if TYPE_CHECKING:
     from medzip.archive import Failure
@@ -18,17 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["find_series", "sample_lot"]
 
-HOUR = 3600.0
 
-
-@task(
-    task_run_name="find",
-    tags=TAGS,
-    timeout_seconds=24 * HOUR,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    **IO_RETRIES,
-)
+@step("find", hours=24)
 def find_series(sources: tuple[str, ...], modality: str) -> tuple[Series, ...]:
     """Find the series to learn from.
 
@@ -43,14 +32,7 @@ def find_series(sources: tuple[str, ...], modality: str) -> tuple[Series, ...]:
         raise StepFailedError.of("cohort", "find", error) from None
 
 
-@task(
-    task_run_name="sample-{label}",
-    tags=TAGS,
-    timeout_seconds=6 * HOUR,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    **IO_RETRIES,
-)
+@step("sample-{label}")
 def sample_lot(
     label: str, items: tuple[Series, ...], store: SampleStore
 ) -> list[SampledSeries | Failure]:

@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.cache_policies import NO_CACHE
 
 from medzip.models import Registry
 from medzip.report import render_sampling, render_training
 from medzip.training.run import train
-from medzip_tasks.policy import IO_RETRIES, TAGS, StepFailedError
+from medzip_tasks.policy import StepFailedError
+from medzip_tasks.step import step
 
 if TYPE_CHECKING:
     from medzip.training.curves import Point
@@ -21,18 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["publish_model", "train_model", "write_sampling_page", "write_training_page"]
 
-HOUR = 3600.0
 SECONDS_BETWEEN_UPDATES = 2.0
 
 
-@task(
-    task_run_name="train-{label}",
-    tags=TAGS,
-    timeout_seconds=14 * 24 * HOUR,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    **IO_RETRIES,
-)
+@step("train-{label}", hours=14 * 24)
 def train_model(label: str, store: str, models: str, work: str, run: Run) -> TrainedModel:
     """Train on a store; a worker that died is followed by one that goes on from the checkpoint.
 
@@ -47,14 +39,7 @@ def train_model(label: str, store: str, models: str, work: str, run: Run) -> Tra
     return trained
 
 
-@task(
-    task_run_name="publish-model",
-    tags=TAGS,
-    timeout_seconds=1 * HOUR,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    **IO_RETRIES,
-)
+@step("publish-model", hours=1)
 def publish_model(folder: str, registry: str) -> str:
     """Publish a model directory in a registry; returns its digest."""
     try:
@@ -63,14 +48,7 @@ def publish_model(folder: str, registry: str) -> str:
         raise StepFailedError.of("model", "publish", error) from None
 
 
-@task(
-    task_run_name="page-samples",
-    tags=TAGS,
-    timeout_seconds=1 * HOUR,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    **IO_RETRIES,
-)
+@step("page-samples", hours=1)
 def write_sampling_page(store: str, out: str) -> str:
     """Render the page of a sample store; returns its path."""
     try:
@@ -79,14 +57,7 @@ def write_sampling_page(store: str, out: str) -> str:
         raise StepFailedError.of("report", "report", error) from None
 
 
-@task(
-    task_run_name="page-training",
-    tags=TAGS,
-    timeout_seconds=1 * HOUR,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    **IO_RETRIES,
-)
+@step("page-training", hours=1)
 def write_training_page(folder: str, out: str) -> str:
     """Render the page of a model directory; returns its path."""
     try:

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from medzip import archive as steps
-from medzip.archive import Verdict, committing, compressing, layout
+from medzip.archive import Verdict, committing, compressing, driving, layout
 from medzip.archive.encoding import read_slab
+from medzip.archive.line import Step
 from medzip.errors import (
     ArchiveError,
     CorruptStreamError,
@@ -377,9 +378,9 @@ def test_books_balance(drop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         done = steps.commit(proof)
         return replace(done, record=None) if done.key == victim else done
 
-    monkeypatch.setattr(compressing, "commit", commit)
-    monkeypatch.setattr(compressing, "new_pool", ThreadPoolExecutor)
-    monkeypatch.setattr(compressing, "prove", lambda s: steps.prove(replace(s, pid=-2)))
+    monkeypatch.setitem(driving.FUNCTIONS, Step.COMMIT, commit)
+    monkeypatch.setattr(driving, "new_pool", ThreadPoolExecutor)
+    monkeypatch.setitem(driving.FUNCTIONS, Step.PROVE, lambda s: steps.prove(replace(s, pid=-2)))
     summary = steps.compress([tmp_path / "source"], tmp_path / "archive", "fast", 1)
     assert sorted(record.key for record in summary.objects) == sorted(p.key for p in plans)
     (failure,) = summary.failures

@@ -1,4 +1,4 @@
-"""Retries, failures and cache keys, without a cluster."""
+"""Retries and failures, without a cluster."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import errno
 import pickle
 
 import pytest
-from medzip_tasks.policy import StepFailedError, cache_key, is_transient, retry_io, run_each
-from medzip_tasks.series import check_series
+from medzip_tasks.archive import run_calls
+from medzip_tasks.policy import StepFailedError, is_transient, retry_io, run_each
 from prefect import flow
 from prefect.states import Failed
 
-from medzip import archive as steps
-from medzip.archive import Failure, ObjectRef
+from medzip.archive import Failure, ObjectRef, driving
+from medzip.archive.line import Call, CallId, Step
 from medzip.errors import CorruptStreamError, ProverError, SourceError, VerificationError
 
 REF = ObjectRef("/archive", "ab" * 32, "default")
@@ -80,20 +80,6 @@ def test_one_of_a_lot_that_fails_does_not_stop_the_others() -> None:
     assert caught.value.__suppress_context__
 
 
-def test_cache_key_is_of_everything_that_decides_the_result() -> None:
-    key = cache_key("encode", REF, models=["m"], slabs=[(0, 1)])
-    assert key == cache_key("encode", REF, slabs=[(0, 1)], models=["m"])
-    others = [
-        cache_key("fit", REF, models=["m"], slabs=[(0, 1)]),
-        cache_key("encode", REF, models=["n"], slabs=[(0, 1)]),
-        cache_key("encode", REF, models=["m"], slabs=[(0, 2)]),
-        cache_key("encode", ObjectRef("/archive", "cd" * 32, "default"), models=["m"]),
-        cache_key("encode", ObjectRef("/archive", "ab" * 32, "max"), models=["m"]),
-        cache_key("encode", ObjectRef("/other", "ab" * 32, "default"), models=["m"]),
-    ]
-    assert len({key, *others}) == 7
-
-
 @pytest.mark.parametrize(
     ("error", "attempts"),
     [(OSError(errno.EIO, "I/O", PATH), 4), (VerificationError(f"{PATH}: expected a, got b"), 1)],
@@ -107,13 +93,14 @@ def test_prefect_retries_what_may_pass_and_nothing_else(
         calls.append(arguments)
         raise error
 
-    monkeypatch.setattr(steps, "already_proven", already_proven)
+    monkeypatch.setitem(driving.FUNCTIONS, Step.CHECK, already_proven)
+    call = Call(CallId(REF.key, Step.CHECK), (REF, "/archive", "default"))
 
     @flow
     def once() -> None:
         # without a timeout: outside of Dask it would use the signal that pytest-timeout uses
-        hurried = check_series.with_options(retry_delay_seconds=0, timeout_seconds=0)
-        hurried("one", (REF,), "/archive", "default")
+        hurried = run_calls.with_options(retry_delay_seconds=0, timeout_seconds=0)
+        hurried("one", "check", (call,))
 
     with pytest.raises(StepFailedError):
         once()

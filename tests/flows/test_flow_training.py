@@ -13,9 +13,9 @@ import distributed
 import psutil
 import pytest
 from medzip_flows.cluster import ClusterSpec
-from medzip_flows.running import on_gpu
 from medzip_flows.sample import sample_training_set
 from medzip_flows.train import train_on_samples
+from medzip_flows.workers import on_gpu
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.sorting import ArtifactSort
 

@@ -18,11 +18,12 @@ import zarr
 from zarr.storage import ZipStore
 
 from medzip import archive as steps
-from medzip.archive import encoding, recompressing, replacing
+from medzip.archive import driving, encoding, replacing
 from medzip.archive.describing import object_paths
 from medzip.archive.layout import object_path
+from medzip.archive.line import Step
 from medzip.archive.models import keep_models, models_path, references_of
-from medzip.archive.recompressing import Gate, Outcome, prepare
+from medzip.archive.recompressing import Gate, Outcome, prepare, preparing
 from medzip.codec.folders import VARIABLE, model_folders
 from medzip.codec.model import Model, known_network
 from medzip.errors import ArchiveError, ModelError, VerificationError
@@ -88,7 +89,9 @@ def archive(plain: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def provers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Prove in this process: another one proves in earnest elsewhere, and takes seconds."""
-    monkeypatch.setattr(recompressing, "prove", lambda sealed: steps.prove(replace(sealed, pid=-1)))
+    monkeypatch.setitem(
+        driving.FUNCTIONS, Step.PROVE, lambda sealed: steps.prove(replace(sealed, pid=-1))
+    )
 
 
 def size(archive: Path) -> int:
@@ -108,7 +111,9 @@ def once(plain: Path, registry: Registry, tmp_path_factory: pytest.TempPathFacto
     archive = tmp_path_factory.mktemp("once") / "archive"
     shutil.copytree(plain, archive)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(recompressing, "prove", lambda sealed: steps.prove(replace(sealed, pid=-1)))
+        patched.setitem(
+            driving.FUNCTIONS, Step.PROVE, lambda sealed: steps.prove(replace(sealed, pid=-1))
+        )
         assert steps.recompress(archive, registry.root).replaced == OBJECTS
     return archive
 
@@ -224,8 +229,8 @@ def test_never_larger(recompressed: Path, monkeypatch: pytest.MonkeyPatch) -> No
     worse = Registry.at(recompressed.parent / "worse")
     write_model(recompressed.parent / "made", changed_network(400))
     worse.publish(recompressed.parent / "made")
-    monkeypatch.setattr(recompressing, "worth_fitting", lambda staged, trials: "")
-    monkeypatch.setattr(recompressing, "worth_coding", lambda staged: "")
+    monkeypatch.setattr(preparing, "worth_fitting", lambda staged, trials: "")
+    monkeypatch.setattr(preparing, "worth_coding", lambda staged: "")
     before = objects(recompressed)
     summary = steps.recompress(recompressed, worse.root)
     assert summary.replaced == 0
@@ -238,14 +243,14 @@ def test_a_failure_leaves_the_object_and_the_others_go_on(
 ) -> None:
     victim = max(archive.glob("objects/*.zip"), key=lambda path: path.stat().st_size)
     data = victim.read_bytes()
-    real = recompressing.seal
+    real = steps.seal
 
     def seal(staged: steps.Staged) -> steps.Sealed:
         if staged.key == victim.stem:
             raise OSError(5, "Input/output error")
         return real(staged)
 
-    monkeypatch.setattr(recompressing, "seal", seal)
+    monkeypatch.setitem(driving.FUNCTIONS, Step.SEAL, seal)
     summary = steps.recompress(archive, registry.root)
     (failure,) = summary.failures
     assert (failure.name, failure.kind) == (victim.stem[:12], "OSError:EIO")

@@ -50,7 +50,7 @@ def archive(
                     f"{source}: expected a file or folder, got nothing; check the path"
                 )
         from medzip_flows.archive import IncompleteError, archive_cohort
-        from medzip_flows.printing import print_summary
+        from medzip_flows.console import print_summary
 
         try:
             summary = archive_cohort(

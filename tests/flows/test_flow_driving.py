@@ -1,4 +1,4 @@
-"""Retries and books of a lot, with a runner that runs each task at once in this process."""
+"""Retries and balance of a lot, with a runner that runs each task at once in this process."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import medzip_tasks.apart
 import medzip_tasks.archive
 import pytest
-from medzip_flows.line import Line
 from medzip_tasks.apart import prove_apart
+from medzip_tasks.driving import Driver
 
 from medzip.archive import Verdict, archive_lock, scan
+from medzip.archive.line import Archiving
 from medzip.errors import SourceError, VerificationError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Runner:
         return {}
 
     def submit(self, task: Task[..., Any], parameters: dict[str, Any]) -> Future:
-        self.calls.append((task.fn.__name__, len(parameters["items"])))
+        self.calls.append((parameters["step"], len(parameters["items"])))
         try:
             return Future(task.fn(**parameters))
         except Exception as error:
@@ -78,9 +79,10 @@ def archive(tmp_path: Path) -> Iterator[Path]:
 
 
 def take(runner: Runner, archive: Path, lot: Sequence[ObjectPlan]) -> dict[str, SeriesRecord]:
-    records = Line(runner, str(archive), "fast").take(lot)  # type: ignore[arg-type]
-    assert len(records) == len(lot)
-    return {record.key: record for record in records}
+    line = Archiving(str(archive), "fast")
+    Driver(runner, line).take(lot)  # type: ignore[arg-type]
+    assert line.ended.keys() == {plan.key for plan in lot}
+    return dict(line.ended)
 
 
 def fails_once(victim: str, error: Exception) -> Callable[[Sequence[Sealed]], list[Any]]:
@@ -106,7 +108,7 @@ def test_a_proof_that_fails_once_is_not_tried_again(
     monkeypatch.setattr(medzip_tasks.archive, "prove_apart", fails_once(victim.key, mismatch))
     runner = Runner()
     records = take(runner, archive, lot)
-    assert [call for call in runner.calls if call[0] == "prove_series"] == [("prove_series", 3)]
+    assert [call for call in runner.calls if call[0] == "prove"] == [("prove", 3)]
     failed = records.pop(victim.key)
     assert failed.verdict is Verdict.FAILED
     assert failed.failure is not None
@@ -123,8 +125,8 @@ def test_another_failure_is_tried_again_alone(
     monkeypatch.setattr(medzip_tasks.archive, "prove_apart", fails_once(lot[1].key, error))
     runner = Runner()
     records = take(runner, archive, lot)
-    proofs = [call for call in runner.calls if call[0] == "prove_series"]
-    assert proofs == [("prove_series", 3), ("prove_series", 1)]
+    proofs = [call for call in runner.calls if call[0] == "prove"]
+    assert proofs == [("prove", 3), ("prove", 1)]
     assert {record.verdict for record in records.values()} == {Verdict.PROVEN}
 
 
@@ -149,7 +151,7 @@ def test_a_prover_that_was_killed_once_costs_nothing(
     monkeypatch.setattr(medzip_tasks.apart.subprocess, "run", killed(1))
     runner = Runner()
     records = take(runner, archive, lot)
-    proofs = [count for call, count in runner.calls if call == "prove_series"]
+    proofs = [count for call, count in runner.calls if call == "prove"]
     assert proofs == [3, 1, 1, 1]
     assert {record.verdict for record in records.values()} == {Verdict.PROVEN}
 
@@ -174,17 +176,17 @@ def test_an_object_that_a_step_drops_once_is_taken_again(
     class Forgetful(Runner):
         def submit(self, task: Task[..., Any], parameters: dict[str, Any]) -> Future:
             future = super().submit(task, parameters)
-            if task.fn.__name__ == "seal_series" and len(parameters["items"]) > 1:
+            if parameters["step"] == "seal" and len(parameters["items"]) > 1:
                 future.value.pop()
             return future
 
     runner = Forgetful()
     records = take(runner, archive, lot)
-    assert [count for call, count in runner.calls if call == "seal_series"] == [3, 1, 1, 1]
+    assert [count for call, count in runner.calls if call == "seal"] == [3, 1, 1, 1]
     assert {record.verdict for record in records.values()} == {Verdict.PROVEN}
 
 
-@pytest.mark.parametrize("step", ["check", "stage", "fit", "seal", "prove", "commit"])
+@pytest.mark.parametrize("step", ["check", "stage", "fit", "seal", "prove"])
 @pytest.mark.parametrize("extra", [False, True])
 def test_an_object_that_a_step_always_drops_has_failed(
     lot: tuple[ObjectPlan, ...], archive: Path, step: str, extra: bool
@@ -192,7 +194,7 @@ def test_an_object_that_a_step_always_drops_has_failed(
     class Forgetful(Runner):
         def submit(self, task: Task[..., Any], parameters: dict[str, Any]) -> Future:
             future = super().submit(task, parameters)
-            if task.fn.__name__ == f"{step}_series":
+            if parameters["step"] == step:
                 future.value = [*future.value, future.value[0]] if extra else future.value[1:]
             return future
 
@@ -202,3 +204,20 @@ def test_an_object_that_a_step_always_drops_has_failed(
     assert record.failure is not None
     assert (record.failure.stage, record.failure.kind) == (step, "lost")
     assert "expected 1 outcomes of this step, got " in record.failure.message
+
+
+def test_a_driver_that_fails_ends_its_objects_and_no_others(
+    lot: tuple[ObjectPlan, ...], archive: Path
+) -> None:
+    class Broken(Runner):
+        def submit(self, task: Task[..., Any], parameters: dict[str, Any]) -> Future:
+            if parameters["step"] == "seal" and len(parameters["items"]) == 2:
+                raise KeyError("a mistake in the code")
+            return super().submit(task, parameters)
+
+    line = Archiving(str(archive), "fast")
+    driver = Driver(Broken(), line)  # type: ignore[arg-type]
+    ended = [list(part) for part in driver.run([lot[:2], lot[2:]], threads=2)]
+    assert sorted(len(part) for part in ended) == [1, 2]
+    verdicts = [line.ended[plan.key].verdict for plan in lot]
+    assert verdicts == [Verdict.FAILED, Verdict.FAILED, Verdict.PROVEN]

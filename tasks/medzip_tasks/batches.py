@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medzip_tasks.archive import SlabBatch
+from medzip.archive.line import Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from medzip.archive import Fitted, ObjectPlan, Staged
+    from medzip.archive import ObjectPlan
+    from medzip.archive.line import Call
 
-__all__ = ["label", "lots_of", "slab_batches"]
+__all__ = ["batches", "label", "lots_of"]
 
 SMALL_BYTES = 4 * 2**20
 """Objects below this share a lot."""
@@ -61,22 +62,24 @@ def label(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]}-and-{len(names) - 1}-more"
 
 
-def slab_batches(staged: Staged, fitted: Fitted) -> list[tuple[str, SlabBatch]]:
-    """Cut the slabs of an object into batches, each named by its first and last slab.
+def batches(calls: Sequence[Call]) -> list[tuple[str, Sequence[Call]]]:
+    """Cut the calls of one step into tasks, each with its label.
 
-    Slabs are numbered through all volumes of the object.
+    Those of several objects share a task; the slabs of one are shared out among tasks of some
+    seconds each, named by the first and last of them, numbered through all of its volumes.
     """
-    slabs = staged.slab_indices
-    if not slabs:
-        return []
+    names = list(dict.fromkeys(call.name for call in calls))
+    if calls[0].step is not Step.ENCODE or len(names) > 1:
+        return [(label(names), calls)]
+    staged = calls[0].arguments[0]
     voxels = sum(volume.voxels for volume in staged.volumes)
-    tasks = max(1, min(MAX_TASKS, len(slabs), voxels // TASK_VOXELS))
-    size = -(-len(slabs) // tasks)
-    batches = []
-    for first in range(0, len(slabs), size):
-        part = slabs[first : first + size]
-        name = f"{staged.name}-slab-{first:04d}"
+    tasks = max(1, min(MAX_TASKS, len(calls), voxels // TASK_VOXELS))
+    size = -(-len(calls) // tasks)
+    out = []
+    for first in range(0, len(calls), size):
+        part = calls[first : first + size]
+        name = f"{names[0]}-slab-{first:04d}"
         if len(part) > 1:
             name += f"-to-{first + len(part) - 1:04d}"
-        batches.append((name, SlabBatch(staged, fitted.model_digests, part)))
-    return batches
+        out.append((name, part))
+    return out

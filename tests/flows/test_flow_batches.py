@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from medzip_flows.lots import LOT_OBJECTS, MAX_TASKS, SMALL_BYTES, label, lots_of, slab_batches
+from dataclasses import replace
 
-from medzip.archive import Fitted, ObjectPlan, Staged, StagedVolume
+import pytest
+from medzip_tasks.batches import LOT_OBJECTS, MAX_TASKS, SMALL_BYTES, batches, label, lots_of
+
+from medzip.archive import ObjectPlan, Staged, StagedVolume
+from medzip.archive.line import Call, CallId, Step
 from medzip.dicom.records import FileEntry
 
 
@@ -19,7 +22,12 @@ def staged(*slices: int, depth: int = 32, side: int = 512) -> Staged:
     return Staged("/archive", "ab" * 32, "default", volumes)
 
 
-FITTED = Fitted("/archive", "ab" * 32, "default", ("cd" * 32,))
+def encodes(item: Staged) -> list[Call]:
+    """What a line gives out of a staged object."""
+    return [
+        Call(CallId(item.key, Step.ENCODE, volume, slab), (item, volume, slab))
+        for volume, slab in item.slab_indices
+    ]
 
 
 def test_large_objects_go_alone_and_first() -> None:
@@ -43,21 +51,28 @@ def test_no_objects_no_lots() -> None:
 
 @pytest.mark.parametrize("slices", [1, 32, 33, 1000, 100_000])
 def test_every_slab_is_in_one_batch(slices: int) -> None:
-    item = staged(slices, 5)
-    batches = slab_batches(item, FITTED)
-    assert [slab for _, batch in batches for slab in batch.slabs] == list(item.slab_indices)
-    assert len(batches) <= MAX_TASKS
-    assert len({name for name, _ in batches}) == len(batches)
+    calls = encodes(staged(slices, 5))
+    cut = batches(calls)
+    assert [call for _, batch in cut for call in batch] == calls
+    assert len(cut) <= MAX_TASKS
+    assert len({name for name, _ in cut}) == len(cut)
 
 
 def test_a_slab_of_the_usual_size_is_a_task_of_its_own() -> None:
-    names = [name for name, _ in slab_batches(staged(128), FITTED)]
+    names = [name for name, _ in batches(encodes(staged(128)))]
     assert names == [f"abababababab-slab-{i:04d}" for i in range(4)]
 
 
 def test_small_slabs_share_a_task() -> None:
-    names = [name for name, _ in slab_batches(staged(64, side=64), FITTED)]
+    names = [name for name, _ in batches(encodes(staged(64, side=64)))]
     assert names == ["abababababab-slab-0000-to-0001"]
+
+
+def test_several_objects_share_a_task() -> None:
+    other = replace(staged(128), key="cd" * 32)
+    ((name, batch),) = batches([*encodes(staged(128)), *encodes(other)])
+    assert name == "abababababab-and-1-more"
+    assert len(batch) == 8
 
 
 def test_label_says_how_many_there_are() -> None:
