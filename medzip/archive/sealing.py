@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import zstandard
 
@@ -23,7 +23,10 @@ from medzip.archive.records import (
 from medzip.zarr_codec import MedZipCodec
 
 if TYPE_CHECKING:
-    from medzip.archive.records import Staged
+    from pathlib import Path
+
+    from medzip.archive.records import PartBytes, SlabRecord, Staged
+    from medzip.codec import Model
 
 __all__ = ["seal"]
 
@@ -62,34 +65,9 @@ def seal(staged: Staged) -> Sealed:
         len(manifest),
         {"medzip": {"archive_format": ARCHIVE_FORMAT, "key": staged.key}},
     )
-    slabs = []
-    slab_bytes = [0] * len(models)
-    with open(path, "wb") as file:
-        writer = ContainerWriter(file)
-        model_bytes = {}
-        for name, data in described.items():
-            part = "model" if name.startswith("volumes/") and name.count("/") == 2 else None
-            model_bytes[name] = writer.add(name, data, part, deflate=True)
-        for volume, index in staged.slab_indices:
-            data, slab_record = read_slab(staged, volume, index)
-            writer.add(slab_name(volume, index), data, "slabs")
-            slabs.append(slab_record)
-            slab_bytes[volume] += len(data)
-        writer.add_file(ENVELOPE, work / "envelope.zst", "envelope")
-        writer.add(MANIFEST, manifest, "manifest")
-        parts = writer.close()
-    volumes = tuple(
-        VolumeRecord(
-            shape=staged_volume.shape,
-            dtype=staged_volume.dtype,
-            depth=staged_volume.depth,
-            geometry=staged_volume.geometry,
-            model_digest=model.digest,
-            model_bytes=model_bytes[f"volumes/{number}/zarr.json"],
-            slab_bytes=slab_bytes[number],
-        )
-        for number, (staged_volume, model) in enumerate(zip(staged.volumes, models, strict=True))
-    )
+    written = _write(path, staged, described, manifest)
+    slabs, parts = written.slabs, written.parts
+    volumes = _volumes(staged, models, written)
     seconds = StageSeconds(
         stage=staged.seconds,
         fit=fitted.seconds,
@@ -111,7 +89,7 @@ def seal(staged: Staged) -> Sealed:
         parts=parts,
         kept_whole=staged.kept_whole,
         volumes=volumes,
-        slabs=tuple(slabs),
+        slabs=slabs,
         seconds=seconds,
         trials=fitted.trials,
     )
@@ -125,4 +103,50 @@ def seal(staged: Staged) -> Sealed:
         size=parts.total,
         pid=os.getpid(),
         record=replace(record, seconds=replace(seconds, seal=time.perf_counter() - started)),
+    )
+
+
+class _Written(NamedTuple):
+    """What an object on disk holds: records of its slabs, and bytes of its parts."""
+
+    slabs: tuple[SlabRecord, ...]
+    parts: PartBytes
+    model_bytes: dict[str, int]
+    slab_bytes: list[int]
+
+
+def _write(path: Path, staged: Staged, described: dict[str, bytes], manifest: bytes) -> _Written:
+    """Write the object and flush it: metadata, slabs in their order, envelope, manifest."""
+    slabs = []
+    slab_bytes = [0] * len(staged.volumes)
+    with open(path, "wb") as file:
+        writer = ContainerWriter(file)
+        model_bytes = {}
+        for name, data in described.items():
+            part = "model" if name.startswith("volumes/") and name.count("/") == 2 else None
+            model_bytes[name] = writer.add(name, data, part, deflate=True)
+        for volume, index in staged.slab_indices:
+            data, slab_record = read_slab(staged, volume, index)
+            writer.add(slab_name(volume, index), data, "slabs")
+            slabs.append(slab_record)
+            slab_bytes[volume] += len(data)
+        writer.add_file(ENVELOPE, path.parent / "envelope.zst", "envelope")
+        writer.add(MANIFEST, manifest, "manifest")
+        parts = writer.close()
+    return _Written(tuple(slabs), parts, model_bytes, slab_bytes)
+
+
+def _volumes(staged: Staged, models: list[Model], written: _Written) -> tuple[VolumeRecord, ...]:
+    """Records of the volumes, with the bytes that each took."""
+    return tuple(
+        VolumeRecord(
+            shape=staged_volume.shape,
+            dtype=staged_volume.dtype,
+            depth=staged_volume.depth,
+            geometry=staged_volume.geometry,
+            model_digest=model.digest,
+            model_bytes=written.model_bytes[f"volumes/{number}/zarr.json"],
+            slab_bytes=written.slab_bytes[number],
+        )
+        for number, (staged_volume, model) in enumerate(zip(staged.volumes, models, strict=True))
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
 from medzip import archive as steps
+from medzip.archive import SlabRecord
 from medzip.archive.driving import FUNCTIONS
 from medzip.archive.line import Step
 from medzip.archive.recompressing import candidates, prepare
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from medzip.archive.recompressing import Candidate, Recompressed
 
 __all__ = ["describe_objects", "find_objects", "publish_index", "run_calls", "scan_sources"]
+
+log = logging.getLogger("medzip.tasks")
 
 
 @step("scan", hours=24)
@@ -43,7 +47,18 @@ def run_calls(label: str, step: str, items: tuple[Call, ...]) -> list[Any | Fail
     if step == Step.PROVE:
         return _prove(items)
     functions = {**FUNCTIONS, Step.PREPARE: prepare}
-    return run_each(step, lambda call: functions[call.step](*call.arguments), items)
+    outcomes = run_each(step, lambda call: functions[call.step](*call.arguments), items)
+    if step == Step.ENCODE:
+        coded = [one for one in outcomes if isinstance(one, SlabRecord)]
+        log.info(
+            "%s: %d slabs, %d voxels, %d -> %d bytes",
+            label,
+            len(coded),
+            sum(record.voxels for record in coded),
+            sum(record.raw_bytes for record in coded),
+            sum(record.encoded_bytes for record in coded),
+        )
+    return outcomes
 
 
 def _prove(calls: tuple[Call, ...]) -> list[Any | Failure]:
