@@ -225,17 +225,11 @@ def test_what_an_earlier_run_coded_is_kept(
     obstacle = archive / "objects" / f"{plan.key}.zip"
     run(empty_folder(tmp_path), archive, scheduler, compare=0)
     obstacle.mkdir(parents=True)
-
-    def fails_at_its_end() -> dict[Path, int]:
-        with pytest.raises(IncompleteError) as caught:
-            run(one_series, archive, scheduler, compare=0)
-        assert caught.value.summary.failures[0].stage == "commit"
-        coded = [*archive.glob("work/*/slabs/*/*.slab"), *archive.glob("work/*/models/*.model")]
-        assert len(coded) == 2
-        return {path: path.stat().st_ino for path in coded}
-
-    assert fails_at_its_end() == fails_at_its_end()
+    with pytest.raises(IncompleteError) as caught:
+        run(one_series, archive, scheduler, compare=0)
+    assert caught.value.summary.failures[0].stage == "commit"
     obstacle.rmdir()
+    shutil.rmtree(archive / "work" / plan.key / "raw")  # whoever codes again misses its voxels
     assert run(one_series, archive, scheduler, compare=0).ok
     assert verify(archive).ok
 
