@@ -22,7 +22,6 @@ def site(tmp_path: Path, environment: dict[str, str]):
     site.stop()
 
 
-@pytest.mark.slow
 def test_deployments_run_on_a_server_with_a_worker(
     site: Site, cohort: Path, tmp_path: Path
 ) -> None:
