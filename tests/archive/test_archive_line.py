@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,6 +29,8 @@ from medzip.archive.recompressing.records import Turn
 from medzip.errors import ArchiveError, CorruptStreamError, SourceError, VerificationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from medzip.archive import SeriesRecord
 
 KEY, OTHER = "ab" * 32, "cd" * 32
@@ -240,6 +243,23 @@ def test_what_comes_late_changes_nothing() -> None:
     assert line.done(check, OSError(5, "late")) == []
     line.give_up(PLAN, KeyError("late"))
     assert line.ended == {KEY: RECORD}
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "item"), [(partial(Archiving, profile="fast"), PLAN), (Recompressing, CANDIDATE)]
+)
+def test_whom_a_driver_gives_up_has_failed_begun_or_not(
+    kind: Callable[[str], Line[Any, Any]], item: Any, begun: bool
+) -> None:
+    line = kind("/archive")
+    if begun:
+        line.start(item)
+    line.give_up(item, KeyError("a mistake in the code"))
+    failure = line.ended[KEY].failure
+    assert failure is not None
+    assert (failure.stage, failure.kind) == ("run", "KeyError")
+    assert line.in_hand == 0
 
 
 class Siblings(Archiving):

@@ -67,13 +67,18 @@ class Recompressing(Line[Candidate, Recompressed]):
         self._settle(key, reason=reason)
 
     def _first(self, item: Candidate) -> list[Call]:
-        self._begun[item.key] = time.perf_counter()
-        size = item.size
-        self._now[item.key] = Recompressed(item.key, Outcome.KEPT, size, size, "waits")
+        self._begin(item)
         arguments = (self._archive, item.key, self._models, self._profile)
         return [Call(CallId(item.key, Step.PREPARE), arguments)]
 
+    def _begin(self, item: Candidate) -> None:
+        self._begun[item.key] = time.perf_counter()
+        size = item.size
+        self._now[item.key] = Recompressed(item.key, Outcome.KEPT, size, size, "waits")
+
     def _failed(self, item: Candidate, failure: Failure) -> Recompressed:
+        if item.key not in self._now:  # its driver gave up before, or while, it was started
+            self._begin(item)
         return replace(
             self._ended(item.key), outcome=Outcome.FAILED, reason=failure.kind, failure=failure
         )
