@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.data import get_testdata_file
 
 import medzip
 
@@ -58,6 +59,17 @@ def test_help_imports_nothing_that_computes(arguments: list[str]) -> None:
 @pytest.mark.parametrize("module", ["medzip", "medzip.errors", "medzip.cli"])
 def test_light_modules(module: str) -> None:
     assert not imported(f"import {module}") & {*HEAVY, *ORCHESTRATOR, *PAGES}
+
+
+def test_headers_need_neither_arrays_nor_pydicom() -> None:
+    """Unless they are odd, or their pixels compressed: a process that discovers is small."""
+    code = (
+        "import sys, os\nfrom medzip.dicom.header import read_header\n"
+        "assert read_header(sys.argv[1], os.path.getsize(sys.argv[1])).frames"
+    )
+    path = get_testdata_file("CT_small.dcm", download=False)
+    odd = {"pydicom", "highdicom", "jpeg_ls", "imagecodecs"}
+    assert not imported(code, str(path)) & {*HEAVY, *odd}
 
 
 @pytest.mark.parametrize("module", ["medzip.codec", "medzip.zarr_codec"])

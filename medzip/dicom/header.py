@@ -7,29 +7,14 @@ normal result: it gets a reason (:data:`REASONS`) and is kept whole.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
-import pydicom
-from pydicom import config
-from pydicom.uid import (
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    RLELossless,
-)
-
+from medzip.dicom.elements import WINDOW, Elements, Parsed, Values, read_elements
 from medzip.dicom.encapsulated import single_fragments
-from medzip.dicom.recode import reproduce
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import os
 
 __all__ = ["REASONS", "Frames", "Header", "read_header"]
 
@@ -50,8 +35,17 @@ REASONS = {
 }
 """Why a file is kept whole; the keys are what reports count."""
 
-_NATIVE = {ImplicitVRLittleEndian: "little", ExplicitVRLittleEndian: "little"}
-_LOSSLESS = {JPEGLSLossless, JPEG2000Lossless, JPEGLossless, JPEGLosslessSV1, RLELossless}
+# Transfer syntaxes (PS3.6 table A-1)
+_IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+_DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
+_NATIVE = {_IMPLICIT, _EXPLICIT, _BIG_ENDIAN}
+_LOSSLESS = {
+    "1.2.840.10008.1.2.4.80",  # JPEG-LS
+    "1.2.840.10008.1.2.4.90",  # JPEG 2000
+    "1.2.840.10008.1.2.4.57",  # JPEG, any predictor
+    "1.2.840.10008.1.2.4.70",  # JPEG, first predictor
+    "1.2.840.10008.1.2.5",  # RLE
+}
 _TAGS = [
     "SeriesInstanceUID",
     "InstanceNumber",
@@ -132,12 +126,12 @@ class Header:
         return sum(run.count for run in self.frames)
 
 
-def read_header(path: Path, size: int) -> Header:
+def read_header(path: str | os.PathLike[str], size: int) -> Header:
     """Read the header of a file.
 
     Parameters
     ----------
-    path : Path
+    path : path
         File to read.
     size : int
         Its length in bytes.
@@ -154,27 +148,48 @@ def read_header(path: Path, size: int) -> Header:
     """
     if size == 0:
         return Header("", "empty")
-    with path.open("rb") as file:
-        start = file.read(132)
+    with open(path, "rb") as file:
+        start = file.read(WINDOW)
         # Files of before 1993 and raw datasets have neither preamble nor magic (PS3.10 7.1): they
         # begin with an element of group 2 or 8.
-        if start[128:] != b"DICM" and start[1:4:2] != b"\0\0":
+        if start[128:132] != b"DICM" and start[1:4:2] != b"\0\0":
             return Header("", "not-dicom")
-        if start[128:] != b"DICM" and start[:1] not in (b"\x02", b"\x08"):
+        if start[128:132] != b"DICM" and start[:1] not in (b"\x02", b"\x08"):
             return Header("", "not-dicom")
+        try:
+            return _describe(read_elements(start, file, size), file, size)
+        except Exception as error:
+            if _of_the_disk(error):
+                raise
         file.seek(0)
-        with warnings.catch_warnings(), config.disable_value_validation():
-            warnings.simplefilter("ignore")
-            data = _parse(file)
-            if data is None:
-                return Header("", "broken-header")
-            try:
-                return _describe(data, file, size)
-            except Exception as error:
-                if _of_the_disk(error):
-                    raise
-                # Values that are not what their tags promise: one odd file stops no run.
-                return Header("", "broken-header")
+        return _by_pydicom(file, size)
+
+
+def _by_pydicom(file: BinaryIO, size: int) -> Header:
+    """Read any header, however odd: the judge of what the quick way does not understand."""
+    import warnings
+
+    import pydicom  # with what it imports it costs more than hundreds of headers
+    from pydicom import config
+
+    with warnings.catch_warnings(), config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        try:
+            data = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+            syntax = str(data.file_meta.get("TransferSyntaxUID") or "")
+            implicit, little = data.original_encoding
+            end = file.tell()
+            parsed = Parsed(
+                data, syntax, implicit is not False, little is not False, end, file.read(12)
+            )
+            return _describe(parsed, file, size)
+        except Exception as error:
+            if _of_the_disk(error):
+                raise
+            # pydicom raises whatever the broken bytes lead to (KeyError, struct.error,
+            # RecursionError, ...), and values may not be what their tags promise: one odd file
+            # stops no run.
+            return Header("", "broken-header")
 
 
 def _of_the_disk(error: Exception) -> bool:
@@ -182,30 +197,17 @@ def _of_the_disk(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno is not None
 
 
-def _parse(file: BinaryIO) -> pydicom.FileDataset | None:
-    """Parse with pydicom up to the pixel data; None where it cannot."""
-    try:
-        return pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
-    except Exception as error:
-        if _of_the_disk(error):
-            raise
-        # pydicom raises whatever the broken bytes lead to (KeyError, struct.error,
-        # RecursionError, ...): here they all mean one thing.
-        return None
-
-
-def _describe(data: pydicom.FileDataset, file: BinaryIO, size: int) -> Header:
-    """Turn a parsed header into facts; ``file`` stands at the pixel data element or at its end."""
+def _describe(parsed: Parsed, file: BinaryIO, size: int) -> Header:
+    """Turn a parsed header into facts."""
+    data, syntax, little = parsed.values, parsed.syntax, parsed.little
     uid = str(data.get("SeriesInstanceUID") or "")
-    syntax = str(data.file_meta.get("TransferSyntaxUID") or "")
-    if not data and not syntax:
+    if not syntax and not data:
         return Header(uid, "not-dicom")
-    if syntax == DeflatedExplicitVRLittleEndian:
+    if syntax == _DEFLATED:
         return Header(uid, "deflated")
-    implicit, little = data.original_encoding
-    if file.tell() >= size:
+    if parsed.end >= size:
         return Header(uid, "no-pixel-data" if "Rows" not in data else "truncated")
-    element = _pixel_element(file, implicit is not False, little is not False)
+    element = _pixel_element(parsed)
     if element is None:
         return Header(uid, "no-pixel-data")
     tag, offset, length = element
@@ -231,12 +233,12 @@ def _describe(data: pydicom.FileDataset, file: BinaryIO, size: int) -> Header:
     if length == _UNDEFINED:
         fragments = single_fragments(file, offset, size, count)
         runs, reason = _compressed(file, fragments, syntax, (rows, columns, dtype))
-    elif syntax and syntax not in _NATIVE and syntax != ExplicitVRBigEndian:
+    elif syntax and syntax not in _NATIVE:
         return Header(uid, "broken-header")
     elif min(length, size - offset) < count * frame_bytes:
         return Header(uid, "truncated")
     else:
-        coding = "little" if little is not False or allocated == 8 else "big"
+        coding = "little" if little or allocated == 8 else "big"
         runs, reason = (Frames(offset, count * frame_bytes, count, coding),), ""
     if reason:
         return Header(uid, reason, syntax)
@@ -255,24 +257,20 @@ def _describe(data: pydicom.FileDataset, file: BinaryIO, size: int) -> Header:
     )
 
 
-def _pixel_element(file: BinaryIO, implicit: bool, little: bool) -> tuple[int, int, int] | None:
-    """Tag, offset and length of the value of the pixel data element that ``file`` stands at.
-
-    pydicom stops in front of the element without telling where its value lies (PS3.5 7.1).
-    """
-    start = file.tell()
-    order = "little" if little else "big"
-    head = file.read(12)
+def _pixel_element(parsed: Parsed) -> tuple[int, int, int] | None:
+    """Tag of the pixel data element, offset and length of its value (PS3.5 7.1)."""
+    head, start = parsed.head, parsed.end
+    order: Literal["little", "big"] = "little" if parsed.little else "big"
     if len(head) < 8:
         return None
-    tag = int.from_bytes(head[:2], order) << 16 | int.from_bytes(head[2:4], order)  # type: ignore[arg-type]
+    tag = int.from_bytes(head[:2], order) << 16 | int.from_bytes(head[2:4], order)
     if tag not in (0x7FE00008, 0x7FE00009, 0x7FE00010):
         return None
-    if implicit:
-        return tag, start + 8, int.from_bytes(head[4:8], order)  # type: ignore[arg-type]
+    if parsed.implicit:
+        return tag, start + 8, int.from_bytes(head[4:8], order)
     if head[4:6] in (b"OB", b"OW", b"OF", b"OD", b"OV", b"UN"):
-        return tag, start + 12, int.from_bytes(head[8:12], order)  # type: ignore[arg-type]
-    return tag, start + 8, int.from_bytes(head[6:8], order)  # type: ignore[arg-type]
+        return tag, start + 12, int.from_bytes(head[8:12], order)
+    return tag, start + 8, int.from_bytes(head[6:8], order)
 
 
 def _compressed(
@@ -284,6 +282,8 @@ def _compressed(
     """Frames of encapsulated pixel data (PS3.5 A.4) whose bytes come back from their voxels."""
     if syntax not in _LOSSLESS:
         return (), "lossy"
+    from medzip.dicom.recode import reproduce  # only here: decoders, and numba for their loops
+
     rows, columns, dtype = image
     runs = []
     for offset, length in fragments or ():
@@ -297,32 +297,31 @@ def _compressed(
 
 
 def _geometry(
-    data: pydicom.Dataset, count: int
+    data: Values, count: int
 ) -> tuple[tuple[float, ...] | None, tuple[tuple[float, ...], ...]]:
     """Orientation, and the position of each frame, from the plain or the enhanced attributes."""
     try:
         if "ImageOrientationPatient" in data and "ImagePositionPatient" in data:
-            orientation = tuple(float(x) for x in data.ImageOrientationPatient)
-            position = tuple(float(x) for x in data.ImagePositionPatient)
+            orientation = _floats(data, "ImageOrientationPatient")
+            position = _floats(data, "ImagePositionPatient")
             return (orientation, (position,)) if count == 1 else (orientation, ())
         groups = list(data.get("PerFrameFunctionalGroupsSequence") or ())
-        shared = (list(data.get("SharedFunctionalGroupsSequence") or ()) or [pydicom.Dataset()])[0]
+        shared = [*(data.get("SharedFunctionalGroupsSequence") or ()), Elements()][0]
         if len(groups) != count:
             return None, ()
-        orientations = {
-            tuple(float(x) for x in _item(group, shared, "PlaneOrientationSequence"))
-            for group in groups
-        }
-        positions = tuple(
-            tuple(float(x) for x in _item(group, shared, "PlanePositionSequence"))
-            for group in groups
-        )
+        orientations = {_of_frame(group, shared, "Orientation") for group in groups}
+        positions = tuple(_of_frame(group, shared, "Position") for group in groups)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None, ()
     return (orientations.pop(), positions) if len(orientations) == 1 else (None, ())
 
 
-def _item(group: pydicom.Dataset, shared: pydicom.Dataset, name: str) -> Any:
+def _of_frame(group: Values, shared: Values, name: str) -> tuple[float, ...]:
     """Value of a plane macro, of the frame itself or of all (PS3.3 C.7.6.16.2.3 and 2.4)."""
-    macro = (group if name in group else shared)[name].value[0]
-    return macro.ImageOrientationPatient if "Orientation" in name else macro.ImagePositionPatient
+    macro = f"Plane{name}Sequence"
+    return _floats((group if macro in group else shared).get(macro)[0], f"Image{name}Patient")
+
+
+def _floats(data: Values, name: str) -> tuple[float, ...]:
+    """Numbers of an attribute; TypeError where it is missing or a single one."""
+    return tuple(float(x) for x in data.get(name))
