@@ -18,7 +18,7 @@ import numpy as np
 from zarr.abc.codec import ArrayBytesCodec
 from zarr.registry import register_codec
 
-from medzip.codec import Model, decode_slab, encode_slab
+from medzip.codec import Model, decode_slab, encode_slab, read_model
 from medzip.codec.parts import read_header
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
 
@@ -37,7 +37,7 @@ _DTYPES = ("uint8", "int8", "uint16", "int16")
 def _model(text: str) -> Model:
     """Load a model once a process; proving its bounds takes a while."""
     try:
-        return Model.from_bytes(base64.b64decode(text, validate=True))
+        return read_model(base64.b64decode(text, validate=True))
     except binascii.Error as error:
         raise ModelError(
             f"expected a model in base64, got {error}; restore the object from a copy"

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 import medzip
-from medzip.codec import base_model, encode_stream
+from medzip.codec import encode_stream
 from medzip.cores import cores, on_threads, one_blas_thread, one_thread
+from medzip.models import base_model
 
 
 @pytest.fixture
@@ -108,7 +109,8 @@ def test_no_product_of_a_step_uses_a_second_thread(asked):
         import asyncio, os, threading
         import numpy as np, torch, zarr
         import medzip
-        from medzip.codec import base_model, decode_slab, encode_slab
+        from medzip.codec import decode_slab, encode_slab
+        from medzip.models import base_model
         from medzip.zarr_codec import MedZipCodec
 
         model = base_model("default")

@@ -15,10 +15,11 @@ from medzip.archive.records import StagedVolume
 from medzip.bench.peers import PEERS
 from medzip.bench.tables import is_current
 from medzip.codec import FORMAT_VERSION, tables
-from medzip.codec.model import network_digest, read_network, shipped_models
 from medzip.dicom import discover
 from medzip.dicom.records import Stack
 from medzip.dicom.volume import CODINGS
+from medzip.models.shelf import shipped_models
+from medzip.models.weights import network_digest, read_network
 
 from .doc_text import PACKAGES, ROOT, documents, module_name, modules
 

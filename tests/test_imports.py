@@ -102,7 +102,7 @@ def test_reading_through_zarr_imports_no_more(tmp_path: Path) -> None:
     path = tmp_path / "volume.zarr"
     write = (
         "import sys, numpy, zarr\n"
-        "from medzip.codec import base_model\n"
+        "from medzip.models import base_model\n"
         "from medzip.zarr_codec import MedZipCodec\n"
         "array = zarr.create_array(sys.argv[1], shape=(2, 16, 16), chunks=(2, 16, 16),\n"
         "    dtype='i2', serializer=MedZipCodec.of(base_model('fast')), filters=None,\n"

@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from medzip.bench.phantom import SeriesSpec, ct_volume, write_series
-from medzip.codec.model import shipped_models
 from medzip.extras import EXTRAS
+from medzip.models.shelf import shipped_models
 from medzip.testing.archives import same
 
 ROOT = Path(__file__).parents[1]

@@ -35,8 +35,8 @@ from medzip.archive.layout import open_archive
 from medzip.archive.line import Step
 from medzip.archive.recompressing import Gate, Recompressed, Recompressing, end_recompressing
 from medzip.canonical import digest_of
-from medzip.codec.model import shipped_models
 from medzip.errors import MedZipError
+from medzip.models.shelf import shipped_models
 from medzip.report import GainRecord
 from medzip.training.network import NetworkRun
 from medzip_flows.archive import archive_cohort

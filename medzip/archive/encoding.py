@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from medzip import codec
 from medzip.archive.layout import canonical_json, work_path
 from medzip.archive.models import archive_models, keep_models, offered_to
 from medzip.archive.records import Fitted, ModelTrial, SlabRecord, to_json
 from medzip.archive.staging import raw_volume
 from medzip.atomic import write_atomic
 from medzip.codec import Model, encode_slab
-from medzip.codec.folders import model_folders
-from medzip.codec.model import model_of, reference_of, shipped_digest, shipped_digests
 from medzip.codec.profile import profile_named
 from medzip.fitting import fit_model
 from medzip.fitting.choose import choose_model
+from medzip.models import model_folders, model_of, reference_of
+from medzip.models.shelf import shipped_digest, shipped_digests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,7 +150,7 @@ def read_fitted(ref: ObjectRef) -> Fitted:
 def read_model(ref: ObjectRef, volume_index: int) -> Model:
     """Read the model of a volume."""
     with archive_models(ref.archive):
-        return Model.from_bytes((_models(ref) / f"{volume_index}.model").read_bytes())
+        return codec.read_model((_models(ref) / f"{volume_index}.model").read_bytes())
 
 
 def encode(staged: Staged, volume_index: int, slab_index: int) -> SlabRecord:

@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medzip.codec.folders import folders_in_use, model_folders
-from medzip.codec.model import reference_of, shipped_digests
 from medzip.errors import ArchiveError
-from medzip.models import Entry, Registry, files_of, offered_models
+from medzip.models import Entry, Registry, files_of, model_folders, offered_models, reference_of
+from medzip.models.folders import folders_in_use
+from medzip.models.shelf import shipped_digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

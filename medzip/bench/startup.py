@@ -58,8 +58,8 @@ def measure_startup(profile: str, voxels: NDArray[Any], *, repeat: int = 3) -> S
         If it decodes other voxels.
     """
     import medzip
-    from medzip.codec import base_model
     from medzip.errors import CorruptStreamError
+    from medzip.models import base_model
 
     slab = middle(voxels, *SHAPE)
     data = medzip.encode(slab, profile=profile, model=base_model(profile))

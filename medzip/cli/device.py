@@ -32,9 +32,9 @@ def device(
     """Code a volume on a device and on the CPU, each reading the other's bytes."""
     import numpy as np
 
-    from medzip.codec import base_model
     from medzip.device.check import check, sliced, synthetic_slabs
     from medzip.device.stepping import device_named
+    from medzip.models import base_model
 
     try:
         device_named(device)

@@ -153,8 +153,8 @@ def _row(entry: Entry, offered: bool) -> dict[str, Any]:
 def _state(entry: Entry, offered: bool) -> str:
     if entry.retired:
         return "retired"
-    if entry.sequence:
-        return "by name only: a sequence model"
+    if entry.by_name:
+        return f"by name only: {entry.kind}"
     if entry.pinned:
         return "pinned"
     return "offered" if offered else "not offered: others are newer"

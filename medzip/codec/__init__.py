@@ -3,13 +3,14 @@
 The way of a voxel: `packing` -> `layout` (when: `schedule`; from what: `neighbourhood`) ->
 `features` and `adaptive` -> `network` -> `mixture` -> `coder` over `rangecoder` -> `slab` ->
 `stream`. `engine` and its `kernels` are the fast path, `reference` the plain one that it is held
-against.
+against. What predicts is a `model`; which there are, `medzip.models` knows.
 """
 
 from medzip.codec.compiled import compiled_by_source
 
 with compiled_by_source():
-    from medzip.codec.model import Model, base_model
+    from medzip.codec.fast.engine import Engine  # its kernels, whoever imports it first
+    from medzip.codec.model import Model, read_model
     from medzip.codec.profile import PROFILES, Profile, profile_named, slab_depth
     from medzip.codec.slab import FORMAT_VERSION, decode_slab, encode_slab, residual_slab
     from medzip.codec.stream import decode_stream, encode_stream
@@ -17,14 +18,15 @@ with compiled_by_source():
 __all__ = [
     "FORMAT_VERSION",
     "PROFILES",
+    "Engine",
     "Model",
     "Profile",
-    "base_model",
     "decode_slab",
     "decode_stream",
     "encode_slab",
     "encode_stream",
     "profile_named",
+    "read_model",
     "residual_slab",
     "slab_depth",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import google_crc32c
 import numpy as np
 
-from medzip.codec.model import Model
+from medzip.codec.model import read_model
 from medzip.codec.packing import DTYPES
 from medzip.codec.parts import FORMAT_VERSION, check_slab
 from medzip.codec.slab import decode_slab, encode_slab
@@ -17,6 +17,8 @@ from medzip.errors import CorruptStreamError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from medzip.codec.model import Model
 
     Encoder = Callable[[Sequence[np.ndarray], Model], list[bytes]]
     Decoder = Callable[[Sequence[bytes], Model], list[np.ndarray]]
@@ -99,7 +101,7 @@ def read_stream(data: bytes) -> tuple[tuple[int, int, int], int, str, Model, lis
         raise CorruptStreamError(
             f"expected {end + 4 + sum(lengths)} bytes, got {len(data)}; the stream is cut or joined"
         )
-    model = Model.from_bytes(data[_HEADER.size + 4 * count : end])
+    model = read_model(data[_HEADER.size + 4 * count : end])
     return (
         (slices, height, width),
         depth,

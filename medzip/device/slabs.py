@@ -16,6 +16,7 @@ from medzip.codec.parts import Opened, open_slab, pack_slab, seal_slab
 from medzip.device.engine import DeviceEngine
 from medzip.device.group import device_bytes
 from medzip.device.stepping import device_named
+from medzip.models.network import network_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,8 +37,8 @@ def slabs_together(model: Model, shape: tuple[int, int, int], device: str = "cud
     """How many slabs of a shape are stepped together: what half of the free memory takes."""
     where = device_named(device)
     free = CPU_BYTES if where.type == "cpu" else torch.cuda.mem_get_info(where)[0] // 2
-    count = MOST_TOGETHER
-    while count > 1 and device_bytes(model.network, shape, count) > free:
+    network, count = network_of(model), MOST_TOGETHER
+    while count > 1 and device_bytes(network, shape, count) > free:
         count -= 1
     return count
 
@@ -156,8 +157,9 @@ class DeviceCodec:
             del kept  # its memory first
             while len(self._kept) >= _ENGINES_KEPT:
                 self._kept.popitem(last=False)
+            network = network_of(self._model)
             kept = DeviceEngine(
-                self._model.network, shape, slabs, self._device, self._threads, fused=self._fused
+                network, shape, slabs, self._device, self._threads, fused=self._fused
             )
         self._kept[shape] = kept
         return kept

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medzip.codec.model import Model, shipped_model
 from medzip.codec.profile import Profile, profile_named
 from medzip.codec.slab import encode_slab
 from medzip.fitting.fit import LEAST_VOXELS, read_windows, straightened
+from medzip.models.network import network_of, shipped_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from medzip.codec.model import Model
     from medzip.fitting.fit import Volume
     from medzip.models import Entry
 
@@ -119,7 +120,7 @@ def choose_model(
     for name, model in (*bases, *((entry.name, model) for entry, model in offered)):
         if chosen.name != "max" and _work(model) > limit:
             reason = f"not tried: slower than profile {chosen.name} allows"
-            refused.append(Trial(name, _digest(model), 0, 0, 0, 0, False, reason))
+            refused.append(Trial(name, model.origin, 0, 0, 0, 0, False, reason))
             continue
         fair = model
         if windows:
@@ -131,7 +132,7 @@ def choose_model(
     trials = [
         Trial(
             name,
-            _digest(model),
+            model.origin,
             sampled,
             size,
             held,
@@ -152,9 +153,6 @@ def _why(estimate: int, best: tuple[int, str, Model, int, int], is_best: bool, c
 
 def _work(model: Model) -> int:
     """Products a voxel."""
-    layers = (*model.network.hidden, model.network.head)
+    network = network_of(model)
+    layers = (*network.hidden, network.head)
     return sum(int(layer.weight.size) for layer in layers)
-
-
-def _digest(model: Model) -> str:
-    return model.base_digest or model.digest

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from medzip.codec.model import Model, shipped_model
 from medzip.codec.packing import check_voxels
 from medzip.codec.profile import Profile, profile_named
 from medzip.cores import on_threads
@@ -23,10 +22,12 @@ from medzip.fitting.linear import Window, solve_linear, straight_bits
 from medzip.fitting.optimise import Recipe, mean_bits, optimise
 from medzip.fitting.qat import MixtureNet
 from medzip.fitting.sample import Samples, sample_window
+from medzip.models.network import network_of, shipped_model, with_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from medzip.codec.model import Model
     from medzip.codec.plain.network import Network
 
 __all__ = ["Volume", "draw_samples", "fit_model", "read_windows", "straightened"]
@@ -169,14 +170,12 @@ def straightened(windows: list[Window], start: Model, voxels: int, count: int, s
     What it saves is taken from the errors' logarithms on other voxels than it was solved from; the
     correction and the network would have made up for most of them, hence `RECOVERED`.
     """
-    network = start.network
+    network = network_of(start)
     neighbourhood = network.architecture.neighbourhood
     count = min(count, voxels // 8)
-    solved = Model(
-        dataclasses.replace(network, linear=solve_linear(windows, neighbourhood, count, seed)),
-        start.base,
-    )
-    candidates = (start.network.linear, solved.network.linear)
+    linear = solve_linear(windows, neighbourhood, count, seed)
+    solved = with_network(start, dataclasses.replace(network, linear=linear))
+    candidates = (network.linear, linear)
     before, after = straight_bits(windows, neighbourhood, candidates, count // 4, seed + 1)
     saved = (before - after) * (1 - RECOVERED) * voxels / 8
     return solved if saved > len(solved.to_bytes()) - len(start.to_bytes()) else start
@@ -192,12 +191,12 @@ def _fit(
     device: str = "cpu",
 ) -> tuple[Model, float]:
     """The better of a model and its fit, with the bytes that it will take with the voxels."""
-    count = min(profile.fit_voxels, voxels)
-    held, rest, share = draw_samples(windows, start.network, count, seed)
+    network, count = network_of(start), min(profile.fit_voxels, voxels)
+    held, rest, share = draw_samples(windows, network, count, seed)
     held, rest = held.to(device), rest.to(device)
     coded = voxels * share / 8
-    net = MixtureNet(start.network.architecture).to(device)
-    net.load(start.network)
+    net = MixtureNet(network.architecture).to(device)
+    net.load(network)
     unchanged = start, mean_bits(net, held) * coded + len(start.to_bytes())
     if len(rest) < LEAST_VOXELS:
         return unchanged
@@ -205,7 +204,7 @@ def _fit(
     steps = max(1, round(visits / profile.fit_batch))
     recipe = Recipe(steps, profile.fit_batch, rate=profile.fit_rate, warm=0.15, seed=seed)
     optimise(net, rest, recipe, penalty=_WeightCost(net, voxels * share), progress=progress)
-    fitted = Model(net.integers(), start.base)
+    fitted = with_network(start, net.integers())
     net.load(fitted.network)
     # of a short series most voxels were learned from, which is what counts: they will be coded
     seen = min(1.0, len(rest) / (voxels * share))

@@ -1,13 +1,17 @@
-"""The card a model carries: what it is, what it learned from, under which licences, figures."""
+"""The card a network carries: what it is, what it learned from, under which licences, figures."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from medzip.models.weights import network_digest
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["model_card", "sequence_card"]
+    from medzip.codec.plain.network import Network
+
+__all__ = ["COHORT_LICENCE", "model_card", "volume_rows"]
 
 _TEXT = """\
 ---
@@ -38,33 +42,10 @@ are not figures on unseen scanners, which benchmarks/ has):
 |---|---|---|---|---|---|
 """
 
-_SEQUENCE_TEXT = """\
----
-license: other
-tags: [lossless-compression, ct, mr, integer-network]
----
-# MedZip sequence model "{name}"
-
-A predictor of the papers that MedZip comes from ({form}), in integers, with the coder of what it leaves.
-docs/format.md defines its arithmetic; a stream carries it whole.
-
-- **Digest** `{digest}`
-- **Intended use** lossless compression; it is no diagnostic tool.
-- **Training** {voxels:,} voxels of {volumes} volumes, {steps:,} steps of {batch:,}, rate {rate}, seed
-  {seed}; {seconds:,} s on {threads} thread(s) of {machine} ({device}), torch {torch}; sample store
-  `{store}`.
-- **Weights' licence** {weights}
-
-Bits per voxel of the middle of each volume (a few slices), all voxels counted, coded as one slab:
-
-| volume | bits | modality | scanner | origin | licence |
-|---|---|---|---|---|---|
-"""
-
 _BASE_LICENCE = """\
 Apache-2.0, as the package. Licences of the data allow this use; they are listed
   below with the origin of each volume."""
-_COHORT_LICENCE = """\
+COHORT_LICENCE = """\
 Whoever trained it decides, by the licences of the data, which are listed below
   where they are known."""
 _BASE_COMMAND = """\
@@ -76,42 +57,34 @@ _COHORT_COMMAND = """\
   --seed {seed}` on the sample store `{store}`"""
 
 
-def model_card(about: Mapping[str, Any], digest: str, neighbours: int, hidden: str) -> str:
-    """Markdown of a model's card.
+def model_card(about: Mapping[str, Any], network: Network) -> str:
+    """Markdown of a network's card.
 
     Parameters
     ----------
     about
         What `medzip train` noted: form, steps, batch, rate, volumes, held_out_bits, ...
-    digest
-        Of the network.
-    neighbours
-        Voxels of its neighbourhood.
-    hidden
-        Its hidden layers, for people.
+    network
+        The integers.
     """
     cohort = "store" in about
     start = f", from model {about['start'][:16]}" if about.get("start") else ""
+    form = network.architecture
     values = dict(about) | {
+        "digest": network_digest(network),
+        "neighbours": len(form.neighbourhood),
+        "hidden": " x ".join(map(str, form.hidden)),
         "volumes": len(about["held_out_bits"]),
         "start": start,
         "licence": "other" if cohort else "apache-2.0",
         "kind": "cohort" if cohort else "base",
-        "weights": _COHORT_LICENCE if cohort else _BASE_LICENCE,
+        "weights": COHORT_LICENCE if cohort else _BASE_LICENCE,
         "reproduce": (_COHORT_COMMAND if cohort else _BASE_COMMAND).format(**about),
     }
-    return "".join(
-        [_TEXT.format(digest=digest, neighbours=neighbours, hidden=hidden, **values), *_rows(about)]
-    )
+    return "".join([_TEXT.format(**values), *volume_rows(about)])
 
 
-def sequence_card(about: Mapping[str, Any], digest: str, name: str) -> str:
-    """Markdown of the card of a predictor of the papers; parameters as `model_card` has them."""
-    values = dict(about) | {"volumes": len(about["held_out_bits"]), "weights": _COHORT_LICENCE}
-    return "".join([_SEQUENCE_TEXT.format(digest=digest, name=name, **values), *_rows(about)])
-
-
-def _rows(about: Mapping[str, Any]) -> list[str]:
+def volume_rows(about: Mapping[str, Any]) -> list[str]:
     """One row of the table a volume."""
     lines = []
     by_name = {volume["name"]: volume for volume in about["volumes"]}

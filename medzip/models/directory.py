@@ -2,7 +2,7 @@
 
 ::
 
-    config.json          canonical JSON: the form of the network, and its digest
+    config.json          canonical JSON: kind and form, and the digest
     model.safetensors    its integers
     MODEL_CARD.md        for people: data, licences, figures, hardware
     training.json        how it was made
@@ -17,36 +17,30 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medzip.atomic import new_folder
-from medzip.codec.model import Model, network_digest, read_limited, read_network, write_network
 from medzip.errors import ModelError
-from medzip.models.card import model_card, sequence_card
-from medzip.models.files import files_of
+from medzip.models.files import files_of, read_limited
 from medzip.models.golden import write_golden
+from medzip.models.kinds import load_directory
 from medzip.models.proof import prove_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from medzip.codec.plain.network import Network
+    from medzip.codec.model import Model
     from medzip.models.files import StrPath
 
 __all__ = [
     "DirectoryInfo",
     "check_directory",
-    "is_sequence",
-    "read_sequence",
     "training_of",
     "write_directory",
-    "write_sequence_directory",
 ]
 
-_MOST_CONFIG = 1 << 16
-_SEQUENCES = "medzip.papers.codec.model"
+_MOST_TRAINING = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -58,7 +52,7 @@ class DirectoryInfo:
     digest : str
         Of its content, hexadecimal: the name that it has in a registry.
     form : str
-        The form of the network, for people.
+        Its sizes, for people.
     files : tuple of (str, int)
         Names, with "/" where they lie in a folder, and bytes.
     """
@@ -74,54 +68,36 @@ class DirectoryInfo:
 
 
 def write_directory(
-    models: StrPath, network: Network, about: Mapping[str, Any], curves: bytes
-) -> Path:
-    """Prove a network and write its directory, all of it or nothing; one that is there is kept.
-
-    Parameters
-    ----------
-    models
-        Folder of model directories, made if absent.
-    network
-        The integers.
-    about
-        As `medzip.models.card.model_card` takes it; becomes training.json.
-    curves
-        Content of the run's file of `medzip.training.curves`.
-
-    Raises
-    ------
-    ModelError
-        The network does not compute the same in the fast coder and the plain one.
-    """
-    digest = network_digest(network)
-    form = network.architecture
-    hidden = " x ".join(map(str, form.hidden))
-    card = model_card(about, digest, len(form.neighbourhood), hidden)
-    model = Model(network, network)
-    return _write(Path(models) / digest, model, write_network(network), about, card, curves)
-
-
-def write_sequence_directory(
     models: StrPath,
-    model: Model,
-    files: Mapping[str, bytes],
-    about: Mapping[str, Any],
-    curves: bytes,
-) -> Path:
-    """The same for a predictor of the papers, of which `files` are configuration and weights."""
-    card = sequence_card(about, model.digest, model.name)
-    return _write(Path(models) / model.digest, model, files, about, card, curves)
-
-
-def _write(
-    target: Path,
     model: Model,
     weights: Mapping[str, bytes],
     about: Mapping[str, Any],
     card: str,
     curves: bytes,
 ) -> Path:
+    """Prove a model and write its directory, all of it or nothing; one that is there is kept.
+
+    Parameters
+    ----------
+    models
+        Folder of model directories, made if absent.
+    model
+        A base model, or one that its bytes are complete for.
+    weights
+        Its configuration and integers, as `medzip.models.weights.write_network` gives them.
+    about
+        How it was made; becomes training.json.
+    card
+        Markdown, for people.
+    curves
+        Content of the run's file of `medzip.training.curves`.
+
+    Raises
+    ------
+    ModelError
+        The model does not compute the same in the fast coder and the plain one.
+    """
+    target = Path(models) / model.origin
     if (target / "config.json").is_file():
         return target
     prove_model(model)
@@ -156,40 +132,14 @@ def check_directory(folder: StrPath) -> DirectoryInfo:
             f"expected {', '.join(sorted(missing))} in {root}, got {[n for n, _ in files]}; "
             "copy the whole model directory"
         )
-    if is_sequence(root):
-        model = read_sequence(root)
-        return DirectoryInfo(model.digest, model.name, files)
-    network = read_network(root)
-    form = network.architecture
-    shape = "-".join(map(str, form.hidden))
-    return DirectoryInfo(
-        network_digest(network), f"{len(form.neighbourhood)} voxels, {shape}", files
-    )
-
-
-def is_sequence(folder: StrPath) -> bool:
-    """Whether a directory holds a sequence model, by its configuration.
-
-    False where that cannot be read: a damaged model must not hide the others of a registry from
-    who lists them, and checking or opening it says what is wrong.
-    """
-    try:
-        config = json.loads(read_limited(Path(folder) / "config.json", _MOST_CONFIG))
-    except (ModelError, OSError, ValueError, RecursionError):
-        return False
-    return isinstance(config, dict) and "kind" in config
-
-
-def read_sequence(folder: StrPath) -> Model:
-    """The model of a directory that `is_sequence`: loaded only where there is one."""
-    model: Model = import_module(_SEQUENCES).read_sequence_model(Path(folder))
-    return model
+    model = load_directory(root)
+    return DirectoryInfo(model.origin, model.form, files)
 
 
 def training_of(folder: StrPath) -> dict[str, object]:
     """What `training.json` tells; nothing where there is none or it is no such thing."""
     try:
-        value = json.loads(read_limited(Path(folder) / "training.json", 4 << 20))
+        value = json.loads(read_limited(Path(folder) / "training.json", _MOST_TRAINING))
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

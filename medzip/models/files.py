@@ -11,16 +11,36 @@ import os
 import re
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medzip.errors import ModelError
 
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
 StrPath = str | os.PathLike[str]
 
-__all__ = ["MOST_BYTES", "SUMS", "StrPath", "files_of", "sums_of"]
+__all__ = [
+    "MOST_BYTES",
+    "MOST_CONFIG",
+    "MOST_TENSORS",
+    "MOST_WEIGHTS",
+    "SUMS",
+    "StrPath",
+    "files_of",
+    "read_limited",
+    "sums_of",
+]
 
 MOST_BYTES = 160 << 20
 """Bytes of all files of a model: two and a half times the largest network."""
 MOST_FILES = 64
+MOST_CONFIG = 1 << 16
+"""Bytes of a configuration."""
+MOST_WEIGHTS = 1 << 24
+"""Integers of a model."""
+MOST_TENSORS = 4 * MOST_WEIGHTS + (1 << 16)
+"""Bytes of `model.safetensors`: as many integers of 32 bits, and their names."""
 SUMS = "SHA256SUMS"
 """Digests of all other files, as ``sha256sum --check`` takes them; written on publishing."""
 
@@ -59,6 +79,18 @@ def files_of(folder: StrPath) -> tuple[tuple[str, int], ...]:
                 "more; the model is unsafe"
             )
     return tuple(found)
+
+
+def read_limited(file: Traversable, limit: int) -> bytes:
+    """Bytes of a file of a model, or ModelError where there are more than a model may have.
+
+    No more than the limit is ever read: the folder may be anybody's.
+    """
+    with file.open("rb") as source:
+        data = source.read(limit + 1)
+    if len(data) > limit:
+        raise ModelError(f"expected at most {limit} bytes in {file}, got more; the model is unsafe")
+    return bytes(data)
 
 
 def sums_of(folder: StrPath, files: tuple[tuple[str, int], ...]) -> bytes:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medzip.canonical import canonical_json
-from medzip.codec.model import read_limited
 from medzip.codec.stream import decode_stream, encode_stream
 from medzip.errors import MedZipError, ModelError
+from medzip.models.files import read_limited
 
 if TYPE_CHECKING:
     import os
@@ -59,7 +59,7 @@ def write_golden(model: Model, volume: np.ndarray | None = None) -> dict[str, by
 def check_golden(folder: StrPath) -> int:
     """Decode the golden streams of a model directory; how many there are.
 
-    The model must be found by its digest (`medzip.codec.folders`): the streams refer to it.
+    The model must be found by its digest (`medzip.models.folders`): the streams refer to it.
 
     Raises
     ------

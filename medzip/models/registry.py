@@ -16,24 +16,23 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medzip.atomic import flush_tree, write_atomic
-from medzip.codec.folders import model_folders
-from medzip.codec.model import Model, model_of
+from medzip.atomic import write_atomic
 from medzip.errors import ModelError
-from medzip.models.directory import check_directory, is_sequence, read_sequence, training_of
+from medzip.models.directory import check_directory, training_of
 from medzip.models.files import SUMS, files_of, sums_of
+from medzip.models.folders import model_folders
 from medzip.models.golden import check_golden
+from medzip.models.kinds import is_offered, kind_of, load_directory
+from medzip.models.publishing import PART, copy_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from medzip.codec.model import Model
     from medzip.models.files import StrPath
 
 __all__ = ["MOST_OFFERED", "Entry", "Registry", "offered_models"]
@@ -44,7 +43,6 @@ seconds to try."""
 LEAST_PREFIX = 6
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PINNED, _RETIRED = ".pinned", ".retired"
-_PART = ".part"
 
 
 @dataclass(frozen=True)
@@ -65,9 +63,8 @@ class Entry:
         When, in seconds of the epoch.
     pinned, retired : bool
         Where it stands.
-    sequence : bool
-        Whether it is a sequence model: those travel whole with what they code, and are too slow to
-        be tried on every series, so encoders get them by name only.
+    kind : str
+        What predicts in it, `medzip.models.kinds`.
     """
 
     digest: str
@@ -77,12 +74,17 @@ class Entry:
     published: float
     pinned: bool
     retired: bool
-    sequence: bool
+    kind: str
 
     @property
     def name(self) -> str:
         """Name in reports."""
         return f"model-{self.digest[:8]}"
+
+    @property
+    def by_name(self) -> bool:
+        """Whether encoders get it by name only, and do not try it on every series."""
+        return not is_offered(self.kind)
 
 
 @dataclass(frozen=True)
@@ -119,52 +121,9 @@ class Registry:
         ModelError
             The directory is unsafe, incomplete, or does not compute here what it should.
         """
-        info = check_directory(folder)
-        target = self.root / info.digest
-        if not (target / SUMS).is_file():
-            self.root.mkdir(parents=True, exist_ok=True)
-            self._sweep()
-            scratch = self.root / f".{secrets.token_hex(8)}{_PART}"
-            copy = scratch / info.digest
-            try:
-                for name, _ in info.files:
-                    if name not in leave_out | {SUMS}:
-                        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-                        shutil.copyfile(Path(folder) / name, copy / name)
-                if check_directory(copy).digest != info.digest:
-                    raise ModelError(f"expected {folder} to stay as it was, got changes; try again")
-                with model_folders(scratch):
-                    check_golden(copy)
-                (copy / SUMS).write_bytes(sums_of(copy, files_of(copy)))
-                flush_tree(copy)
-                self._place(copy, target)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
-        self._unmark(info.digest, _RETIRED)
-        return self.entry(info.digest)
-
-    def _place(self, copy: Path, target: Path) -> None:
-        """Give a complete copy its name; one that somebody else has put there meanwhile stays."""
-        if target.is_dir() and not (target / SUMS).is_file():
-            # made in place, as training does: the sums make it published
-            write_atomic(target / SUMS, (copy / SUMS).read_bytes())
-            return
-        try:
-            os.rename(copy, target)
-        except OSError:
-            if not (target / SUMS).is_file():
-                raise
-        handle = os.open(self.root, os.O_RDONLY)  # so that the name outlives a power cut
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-    def _sweep(self) -> None:
-        """Remove what killed runs left: copies that have no name after an hour."""
-        for part in self.root.glob(f".*{_PART}"):
-            if time.time() - part.stat().st_mtime > 3600:
-                shutil.rmtree(part, ignore_errors=True)
+        digest = copy_in(self.root, folder, leave_out)
+        self._unmark(digest, _RETIRED)
+        return self.entry(digest)
 
     def entries(self) -> tuple[Entry, ...]:
         """All published models: pinned ones, then the newest first, retired ones last."""
@@ -201,7 +160,7 @@ class Registry:
             published=(path / SUMS).stat().st_mtime,
             pinned=self._marker(digest, _PINNED).exists(),
             retired=self._marker(digest, _RETIRED).exists(),
-            sequence=is_sequence(path),
+            kind=kind_of(path),
         )
 
     def _complete(self, prefix: str) -> str:
@@ -223,14 +182,14 @@ class Registry:
             There is none, or it is damaged.
         """
         entry = self.entry(digest)
-        if entry.sequence:
-            return read_sequence(entry.path)
-        with model_folders(self.root):
-            return model_of(entry.digest)
+        model = load_directory(entry.path)
+        if model.origin != entry.digest:
+            raise _misnamed(entry)
+        return model
 
     def offered(self) -> tuple[Entry, ...]:
         """What an encoder tries: pinned models, then the newest, at most `MOST_OFFERED` of all."""
-        able = [entry for entry in self.entries() if not (entry.retired or entry.sequence)]
+        able = [entry for entry in self.entries() if not (entry.retired or entry.by_name)]
         pinned = [entry for entry in able if entry.pinned]
         return tuple(able[: max(MOST_OFFERED, len(pinned))])
 
@@ -288,10 +247,7 @@ class Registry:
                 "copy the model anew"
             )
         if check_directory(entry.path).digest != entry.digest:
-            raise ModelError(
-                f"expected a model named by its digest, got another in {entry.path}; "
-                "copy the model anew"
-            )
+            raise _misnamed(entry)
         with model_folders(self.root):
             return check_golden(entry.path)
 
@@ -304,7 +260,7 @@ class Registry:
         return tuple(
             name
             for name in sorted(os.listdir(self.root))
-            if name not in known and name not in marks and not name.endswith(_PART)
+            if name not in known and name not in marks and not name.endswith(PART)
         )
 
     def _marker(self, digest: str, mark: str) -> Path:
@@ -315,6 +271,12 @@ class Registry:
 
     def _unmark(self, digest: str, mark: str) -> None:
         self._marker(digest, mark).unlink(missing_ok=True)
+
+
+def _misnamed(entry: Entry) -> ModelError:
+    return ModelError(
+        f"expected a model named by its digest, got another in {entry.path}; copy the model anew"
+    )
 
 
 def offered_models(folders: Iterable[StrPath]) -> tuple[Entry, ...]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medzip.codec.model import Model, base_model, network_digest, write_network
-from medzip.models import write_golden
+from medzip.models import NetworkModel, base_model, write_golden
+from medzip.models.weights import network_digest, write_network
 from medzip.testing.series import write_slice
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def write_model(folder: Path, network: Network, *, golden: bool = True) -> str:
     files = dict(write_network(network))
     if golden:
         small = odd_volume(7, (2, 12, 12))
-        files |= write_golden(Model(network, network), small)
+        files |= write_golden(NetworkModel(network, network), small)
     files["training.json"] = json.dumps({"form": "fast"}).encode()
     files["MODEL_CARD.md"] = b"# A model\n\nof tests \x1b[31m\n"
     for name, data in files.items():

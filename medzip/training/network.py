@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 
 from medzip.canonical import digest_of
-from medzip.codec.model import network_digest, read_network, shipped_model, shipped_models
 from medzip.errors import SourceError
 from medzip.fitting.linear import LINEAR_VOXELS, solve_linear
 from medzip.fitting.optimise import Recipe, Stepper, mean_bits, one_cycle
 from medzip.fitting.qat import MixtureNet
-from medzip.models import write_directory
+from medzip.models import NetworkModel, shipped_model, write_directory
+from medzip.models.card import model_card
+from medzip.models.shelf import shipped_models
+from medzip.models.weights import network_digest, read_network, write_network
 from medzip.training.devices import precision_of
 from medzip.training.feed import Feed, Place
 from medzip.training.inputs import InputsForm
@@ -208,7 +210,8 @@ class NetworkLearner(StoreLearner):
 
 
 def _write(network: Network, models: Path, about: Mapping[str, Any], curves: bytes) -> Path:
-    return write_directory(models, network, about, curves)
+    model, card = NetworkModel(network, network), model_card(about, network)
+    return write_directory(models, model, write_network(network), about, card, curves)
 
 
 def _form(store: SampleStore) -> InputsForm:

@@ -12,7 +12,7 @@ import numpy as np
 from medzip.archive.committing import discard
 from medzip.archive.reader import ObjectReader
 from medzip.archive.staging import raw_volume, stage
-from medzip.codec.folders import model_folders
+from medzip.models import model_folders
 from medzip.volumes.arrays import read_array, read_tiff
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ from medzip import archive as steps
 from medzip.archive import places
 from medzip.archive.layout import MARKER, canonical_json, object_key
 from medzip.archive.reader import ObjectReader
-from medzip.codec import base_model, encode_slab
+from medzip.codec import encode_slab
 from medzip.dicom.envelope import EnvelopeWriter
 from medzip.errors import ArchiveError, CorruptStreamError
+from medzip.models import base_model
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ import pytest
 import zarr
 from zarr.storage import MemoryStore, ZipStore
 
-from medzip.codec import base_model
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
+from medzip.models import base_model
 from medzip.testing.archives import archive_here
 from medzip.testing.series import volume, write_series
 from medzip.zarr_codec import MedZipCodec

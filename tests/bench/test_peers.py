@@ -19,8 +19,9 @@ from medzip.bench.peers import (
 )
 from medzip.bench.peers.base import from_unsigned, join, split, to_unsigned
 from medzip.bench.phantom import mr_volume
-from medzip.codec import base_model, slab_depth
+from medzip.codec import slab_depth
 from medzip.errors import CorruptStreamError, UnsupportedVoxelsError
+from medzip.models import base_model
 
 # Tests of LSTM-Compress, which trains while it codes, are in test_programs.
 OTHERS = [name for name in PEERS if not name.startswith("medzip") and name != "lstm-compress"]

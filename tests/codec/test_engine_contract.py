@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from medzip.codec import Model, decode_slab, encode_slab
+from medzip.codec import decode_slab, encode_slab
 from medzip.codec.fast.engine import Engine
 from medzip.codec.plain.reference import decode_reference, encode_reference
+from medzip.models import NetworkModel
 from medzip.testing.engines import PredictorContract
 from medzip.testing.slabs import SlabContract
 from medzip.testing.strategies import networks
@@ -16,6 +17,7 @@ from medzip.testing.strategies import networks
 if TYPE_CHECKING:
     import numpy as np
 
+    from medzip.codec.model import Model
     from medzip.codec.plain.network import Network
     from medzip.testing.packed import Packed
 
@@ -38,7 +40,7 @@ class TestFastEngine(PredictorContract):
 
 
 class TestSlabsOfNetworks(SlabContract):
-    models = st.builds(Model, networks(), st.none())
+    models = st.builds(NetworkModel, networks(), st.none())
 
     def encode(self, voxels: np.ndarray, model: Model) -> bytes:
         return encode_slab(voxels, model)

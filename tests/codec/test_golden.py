@@ -10,16 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 import medzip
-from medzip.codec import FORMAT_VERSION, base_model
-from medzip.codec.model import Model, shipped_model
+from medzip.codec import FORMAT_VERSION
 from medzip.codec.parts import read_header
 from medzip.codec.plain.reference import decode_reference
 from medzip.codec.stream import read_stream
+from medzip.models import NetworkModel, base_model, shipped_model
+
+if TYPE_CHECKING:
+    from medzip.codec.model import Model
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = sorted(
@@ -84,7 +88,11 @@ def inputs() -> dict[str, tuple[np.ndarray, Model | None, str]]:
         "one-voxel": (np.full((1, 1, 1), 5, np.uint8), None, "fast"),
         "line": (np.arange(40, dtype=np.int16).reshape(1, 1, 40) ** 2, None, "fast"),
         "wide": (large.astype(np.int16), shipped_model("wide"), "max"),
-        "whole-model": (smooth.astype(np.int16), Model(base_model("fast").network, None), "fast"),
+        "whole-model": (
+            smooth.astype(np.int16),
+            NetworkModel(base_model("fast").network, None),
+            "fast",
+        ),
     }
 
 

@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medzip.canonical import canonical_json
-from medzip.codec import Model, base_model, decode_slab, encode_slab
+from medzip.codec import decode_slab, encode_slab, read_model
 from medzip.codec.compiled import source_digest
 from medzip.codec.model import MAGIC
 from medzip.errors import CorruptStreamError, MedZipError, ModelError
+from medzip.models import NetworkModel, base_model
 from medzip.testing.networks import random_network
 
-MODEL = Model(random_network("small"), None)
+MODEL = NetworkModel(random_network("small"), None)
 VOXELS = np.random.default_rng(0).integers(-40, 40, (3, 12, 10)).astype(np.int16)
 SLAB = encode_slab(VOXELS, MODEL)
 SPARSE = encode_slab(
@@ -141,7 +142,7 @@ def whole(**values: object) -> bytes:
 )
 def test_models_out_of_limits_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(ModelError):
-        Model.from_bytes(whole(**values))
+        read_model(whole(**values))
 
 
 def test_models_with_bytes_left_over_or_missing_are_refused() -> None:
@@ -154,7 +155,7 @@ def test_models_with_bytes_left_over_or_missing_are_refused() -> None:
         MAGIC + b"\x07",
     ):
         with pytest.raises(MedZipError):
-            Model.from_bytes(sealed(data))
+            read_model(sealed(data))
 
 
 def test_slices_far_higher_than_wide_are_stored_as_they_are() -> None:

@@ -11,21 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import medzip
-from medzip.codec import (
-    PROFILES,
-    Model,
-    base_model,
-    decode_slab,
-    encode_slab,
-    residual_slab,
-    slab_depth,
-)
-from medzip.codec.model import shipped_models
+from medzip.codec import PROFILES, decode_slab, encode_slab, read_model, residual_slab, slab_depth
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
+from medzip.models import NetworkModel, base_model
+from medzip.models.shelf import shipped_models
 from medzip.testing.networks import random_network
 from medzip.testing.strategies import volumes
 
-WHOLE = Model(random_network("small"), None)
+WHOLE = NetworkModel(random_network("small"), None)
 
 
 @given(volumes(), st.sampled_from(sorted(PROFILES)))
@@ -108,16 +101,16 @@ def test_shipped_models(profile: str) -> None:
 
 
 def test_models_travel() -> None:
-    again = Model.from_bytes(WHOLE.to_bytes())
+    again = read_model(WHOLE.to_bytes())
     assert again == WHOLE
     q = np.random.default_rng(0).integers(-4096, 4097, (50, WHOLE.network.architecture.inputs))
     assert np.array_equal(again.network.forward(q), WHOLE.network.forward(q))
     data = bytearray(WHOLE.to_bytes())
     data[20] ^= 1
     with pytest.raises(CorruptStreamError):
-        Model.from_bytes(bytes(data))
+        read_model(bytes(data))
     with pytest.raises(CorruptStreamError):
-        Model.from_bytes(b"")
+        read_model(b"")
 
 
 def test_slab_depth_pads_least() -> None:

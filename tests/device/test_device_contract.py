@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from medzip.codec import Model
 from medzip.codec.fast.engine import Engine
 from medzip.device import DeviceEngine, decode_slabs, encode_slabs
+from medzip.models import NetworkModel
 from medzip.testing.engines import EngineContract
 from medzip.testing.slabs import SlabContract
 from medzip.testing.strategies import networks
@@ -16,6 +16,7 @@ from medzip.testing.strategies import networks
 if TYPE_CHECKING:
     import numpy as np
 
+    from medzip.codec.model import Model
     from medzip.codec.plain.network import Network
     from medzip.testing.packed import Packed
 
@@ -40,7 +41,7 @@ class TestDeviceEngine(EngineContract):
 
 
 class TestSlabsOnADevice(SlabContract):
-    models = st.builds(Model, networks(), st.none())
+    models = st.builds(NetworkModel, networks(), st.none())
     largest = (3, 7, 8)
 
     def encode(self, voxels: np.ndarray, model: Model) -> bytes:

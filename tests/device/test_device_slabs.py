@@ -14,19 +14,20 @@ from typer.testing import CliRunner
 
 import medzip
 from medzip.cli.bench import bench
-from medzip.codec import Model, base_model, decode_slab, encode_slab
+from medzip.codec import decode_slab, encode_slab
 from medzip.codec.stream import decode_stream, encode_stream
 from medzip.device import DeviceCodec, decode_slabs, encode_slabs
 from medzip.device import check as device_check
 from medzip.device.slabs import MOST_TOGETHER, slabs_together
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
+from medzip.models import NetworkModel, base_model
 from medzip.testing.networks import random_network
 from medzip.testing.strategies import volumes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-WHOLE = Model(random_network("plane"), None)
+WHOLE = NetworkModel(random_network("plane"), None)
 
 
 @given(st.lists(volumes((3, 8, 8)), min_size=1, max_size=3))
@@ -66,7 +67,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(CorruptStreamError):
         decode_slabs([data[:-1]], WHOLE, device="cpu")
     with pytest.raises(ModelError, match="expected model"):
-        decode_slabs([data], Model(random_network("plane", 1), None), device="cpu")
+        decode_slabs([data], NetworkModel(random_network("plane", 1), None), device="cpu")
     with pytest.raises(ValueError, match="'cpu' or 'cuda'"):
         encode_slabs([slab], WHOLE, device="gpu")
 
@@ -135,7 +136,7 @@ def test_streams_are_the_same_wherever_they_are_coded() -> None:
     """The device's encoder and decoder inside of streams: the same bytes, the same voxels."""
     generator = np.random.default_rng(3)
     volume = (np.cumsum(generator.integers(-9, 10, (7, 24, 30)), axis=2) + 500).astype(np.int16)
-    model = Model(random_network("small"), None)
+    model = NetworkModel(random_network("small"), None)
     data = encode_stream(volume, model, 3, partial(encode_slabs, device="cpu"))
     assert data == encode_stream(volume, model, 3)
     assert np.array_equal(decode_stream(data, partial(decode_slabs, device="cpu")), volume)

@@ -20,14 +20,15 @@ from prefect.client.orchestration import get_client
 from medzip import archive as steps
 from medzip.archive import encoding, restore, verify
 from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series
-from medzip.codec.model import Model, base_model
-from medzip.models import Registry
+from medzip.models import NetworkModel, Registry, base_model
 from medzip.report import read_report_rows
 
 from .flow_command import PROGRAM, flow_command
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from medzip.codec.model import Model
 
 SMALL = {"form": "fast", "voxels": 20_000, "training_steps": 30, "batch": 256}
 OPTIONS = ["--form", "fast", "--voxels", "20000", "--steps", "30", "--batch", "256"]
@@ -50,7 +51,7 @@ def far_too_wide() -> Model:
     bias = network.head.bias.copy()
     bias[6:9] += (1500 << network.head.shift[6:9]).astype(bias.dtype)
     head = dataclasses.replace(network.head, bias=bias)
-    return Model(dataclasses.replace(network, head=head), None)
+    return NetworkModel(dataclasses.replace(network, head=head), None)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import zarr
@@ -24,10 +24,10 @@ from medzip.archive.layout import object_path
 from medzip.archive.line import Step
 from medzip.archive.models import keep_models, models_path, references_of
 from medzip.archive.recompressing import Gate, Outcome, prepare, preparing
-from medzip.codec.folders import VARIABLE, model_folders
-from medzip.codec.model import Model, known_network
 from medzip.errors import ArchiveError, ModelError, VerificationError
-from medzip.models import Registry
+from medzip.models import NetworkModel, Registry, model_folders
+from medzip.models.folders import VARIABLE
+from medzip.models.shelf import known_network
 from medzip.testing.archives import archive_here, objects, same
 from medzip.testing.models import (
     changed_network,
@@ -37,6 +37,9 @@ from medzip.testing.models import (
     write_odd_series,
 )
 from medzip.testing.series import write_series
+
+if TYPE_CHECKING:
+    from medzip.codec.model import Model
 
 ROOT = Path(__file__).parents[2]
 SERIES = 3
@@ -69,7 +72,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 def plain(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An archive of the sources, coded with a model that is bad for that noise."""
     archive = tmp_path_factory.mktemp("plain") / "archive"
-    bad = Model(tuned_network(1500), None)
+    bad = NetworkModel(tuned_network(1500), None)
     real = encoding.fit_model
 
     def fit_model(volume: Any, profile: str, base: Model | None = None) -> Model:

@@ -14,20 +14,23 @@ import numpy as np
 import pytest
 
 import medzip
-from medzip.codec.folders import VARIABLE, model_folders
-from medzip.codec.model import (
-    Model,
-    base_model,
-    known_network,
-    model_of,
-    read_network,
-    reference_of,
-    shipped_digests,
-)
 from medzip.errors import ModelError
 from medzip.fitting import choose_model
-from medzip.models import Registry, check_directory, offered_models, write_golden
+from medzip.models import (
+    NetworkModel,
+    Registry,
+    base_model,
+    check_directory,
+    model_folders,
+    model_of,
+    offered_models,
+    reference_of,
+    write_golden,
+)
+from medzip.models.folders import VARIABLE
 from medzip.models.golden import golden_volume
+from medzip.models.shelf import known_network, shipped_digests
+from medzip.models.weights import read_network
 from medzip.papers.codec.mlp import IntegerMLP
 from medzip.papers.codec.model import SequenceModel, write_sequence_model
 from medzip.testing.models import changed_network, odd_volume, write_model
@@ -126,7 +129,7 @@ def test_looked_up_in_folders_of_this_process(registry: Registry) -> None:
     assert len(model.to_bytes()) == 41
     assert reference_of(model.to_bytes()) == entry.digest
     assert model.name == f"model-{entry.digest[:8]}"
-    whole = Model(model.network, None)
+    whole = NetworkModel(model.network, None)
     assert reference_of(whole.to_bytes()) is None
 
 
@@ -274,7 +277,7 @@ def test_sequence_models_are_published_but_not_offered(tmp_path: Path) -> None:
     registry = Registry.at(tmp_path / "registry")
     entry = registry.publish(tmp_path / "made")
     assert entry.digest == model.digest
-    assert entry.sequence
+    assert (entry.kind, entry.by_name) == ("mlp", True)
     assert registry.verify(entry.digest) == 1
     assert registry.load(entry.digest) == model
     assert registry.offered() == ()
@@ -303,9 +306,9 @@ def test_strays_are_named(registry: Registry) -> None:
 
 def test_a_killed_publisher_leaves_nothing_that_counts(directory: Path, tmp_path: Path) -> None:
     code = (
-        "import os, sys, medzip.models.registry as store\n"
-        "store.flush_tree = lambda folder: os._exit(9)\n"
-        "store.Registry.at(sys.argv[2]).publish(sys.argv[1])\n"
+        "import os, sys, medzip.models, medzip.models.publishing as publishing\n"
+        "publishing.flush_tree = lambda folder: os._exit(9)\n"
+        "medzip.models.Registry.at(sys.argv[2]).publish(sys.argv[1])\n"
     )
     command = [sys.executable, "-c", code, str(directory), str(tmp_path / "registry")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -6,13 +6,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medzip.codec import model
-from medzip.codec.model import shipped_digests
+from medzip.models import shelf
+from medzip.models.shelf import shipped_digests
 
 if TYPE_CHECKING:
     import pytest
 
-FOLDER = Path(model.__file__).parents[1] / "models"
+FOLDER = Path(shelf.__file__).parent
 
 
 def test_folders_beside_the_models_are_no_models(
@@ -21,5 +21,5 @@ def test_folders_beside_the_models_are_no_models(
     """Python keeps bytecode of the modules that lie there, wherever it is not told otherwise."""
     shutil.copytree(FOLDER / "fast", tmp_path / "fast")
     (tmp_path / "__pycache__").mkdir()
-    monkeypatch.setattr(model, "_models", lambda: tmp_path)
+    monkeypatch.setattr(shelf, "_models", lambda: tmp_path)
     assert list(shipped_digests.__wrapped__().values()) == ["fast"]

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from medzip.codec.model import read_network
 from medzip.errors import ModelError, SourceError
 from medzip.models import Registry, check_directory
+from medzip.models.weights import read_network
 from medzip.testing.cohorts import make_store
 from medzip.training.checkpoint import read_checkpoint
 from medzip.training.curves import Curves, Point, read_curves

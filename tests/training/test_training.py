@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from medzip.codec import Model, base_model, decode_slab, encode_slab
+from medzip.codec import decode_slab, encode_slab, read_model
 from medzip.codec.plain.network import LINEAR_SUM, Architecture
 from medzip.fitting import fit_model
 from medzip.fitting.fit import CONTEXT_SLICES, WINDOW_SLICES, draw_samples, read_windows
@@ -14,6 +14,7 @@ from medzip.fitting.linear import Window, solve_linear, straight_bits
 from medzip.fitting.optimise import Recipe, mean_bits, one_cycle, optimise
 from medzip.fitting.qat import MixtureNet
 from medzip.fitting.sample import Samples, sample_window
+from medzip.models import NetworkModel, base_model
 
 FORM = Architecture((10, 2), 16, 12, 8, (16, 16), (4, 5))
 
@@ -70,7 +71,7 @@ def test_integers_and_back() -> None:
 def test_code_length_is_what_coding_takes() -> None:
     """Mean bits of the loss, against the bytes of the slab: within 1 % and the header."""
     voxels = textured((6, 64, 64))
-    model = Model(small_net().integers(), None)
+    model = NetworkModel(small_net().integers(), None)
     net = small_net(3)
     net.load(model.network)
     samples = all_samples(voxels, net)
@@ -87,7 +88,7 @@ def test_fitting_pays() -> None:
     after = len(encode_slab(voxels, fitted)) + len(fitted.to_bytes())
     assert after < 0.98 * before
     assert np.array_equal(decode_slab(encode_slab(voxels, fitted), fitted), voxels)
-    assert Model.from_bytes(fitted.to_bytes()) == fitted
+    assert read_model(fitted.to_bytes()) == fitted
 
 
 def test_fitting_is_repeatable_and_reads_windows_only() -> None:

@@ -14,8 +14,8 @@ from medzip.archive.reader import ObjectReader
 from medzip.archive.recompressing.records import Candidate, Outcome, Prepared, Recompressed, signed
 from medzip.archive.staging import raw_volume
 from medzip.archive.unpacking import unpack
-from medzip.codec.model import reference_of
 from medzip.fitting.choose import coded_bytes, sample_of
+from medzip.models import reference_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -34,7 +34,7 @@ class MedZip(Peer):
     def available(self) -> Availability:
         """Load the profile's base model."""
         try:
-            from medzip.codec import base_model
+            from medzip.models import base_model
 
             base_model(self.profile)
         except (ImportError, KeyError, MedZipError) as error:
@@ -43,7 +43,7 @@ class MedZip(Peer):
 
     def version(self) -> str:
         """Name the package and the digest of the base model."""
-        from medzip.codec import base_model
+        from medzip.models import base_model
 
         try:
             package = version("medzip")
@@ -73,10 +73,10 @@ class MedZip(Peer):
 
     def decode(self, data: bytes, shape: tuple[int, int, int], dtype: Any) -> NDArray[Any]:
         """Decode the model, then the slabs; see :meth:`Peer.decode`."""
-        from medzip.codec import Model, decode_slab
+        from medzip.codec import decode_slab, read_model
 
         _, (model_bytes, *slabs) = self._split(data)
-        model = Model.from_bytes(model_bytes)
+        model = read_model(model_bytes)
         voxels = np.concatenate([decode_slab(slab, model) for slab in slabs])
         if voxels.shape != shape or voxels.dtype != np.dtype(dtype):
             raise CorruptStreamError(

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import math
 import struct
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import google_crc32c
 import numpy as np
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from medzip.canonical import canonical_json
-from medzip.codec.model import MAGIC, SEQUENCE, Model, read_limited
+from medzip.codec.model import Model
 from medzip.errors import MedZipError, ModelError
+from medzip.models.files import MOST_CONFIG, MOST_TENSORS, MOST_WEIGHTS, read_limited
 from medzip.papers.codec.backends import BACKENDS, CONDITIONAL, check_table
 from medzip.papers.codec.engine import SequenceEngine
 from medzip.papers.codec.predictor import PREDICTORS
@@ -29,20 +29,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SequenceModel",
+    "read_sequence",
     "read_sequence_model",
     "write_sequence_model",
 ]
 
-_MOST_CONFIG = 1 << 16
-_MOST_WEIGHTS = 1 << 24
-_MOST_TENSORS = 4 * _MOST_WEIGHTS + (1 << 16)
 _KEYS = {"backend", "form", "kind", "shape"}
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class SequenceModel(Model):
     """An immutable predictor over a sequence of neighbours, with the coder of what it leaves.
 
-    Parameters
+    Attributes
     ----------
     predictor
         `IntegerLSTM` or another of `medzip.papers.codec.predictor.PREDICTORS`.
@@ -64,39 +63,22 @@ class SequenceModel(Model):
     predictor: Predictor
     shape_name: str
     backend: str
-    table: np.ndarray | None
+    table: np.ndarray | None = None
 
-    def __init__(
-        self,
-        predictor: Predictor,
-        shape_name: str,
-        backend: str,
-        table: np.ndarray | None = None,
-    ) -> None:
-        if len(shape_named(shape_name)) != predictor.length:
+    kind = 3
+
+    def __post_init__(self) -> None:
+        voxels = len(self.shape)
+        if voxels != self.predictor.length:
             raise ModelError(
-                f"expected a predictor of {len(shape_named(shape_name))} voxels for "
-                f"{shape_name}, got one of {predictor.length}; train one for this shape"
+                f"expected a predictor of {voxels} voxels for {self.shape_name}, got one of "
+                f"{self.predictor.length}; train one for this shape"
             )
-        if backend not in BACKENDS:
+        if self.backend not in BACKENDS:
             raise ModelError(
-                f"expected a back-end among {', '.join(BACKENDS)}, got {backend!r}; choose one"
+                f"expected a back-end among {', '.join(BACKENDS)}, got {self.backend!r}; choose one"
             )
-        check_table(table, backend)
-        own = {"predictor": predictor, "shape_name": shape_name, "backend": backend, "table": table}
-        for name, value in (own | {"base": None}).items():
-            object.__setattr__(self, name, value)
-
-    def __repr__(self) -> str:
-        return f"SequenceModel({self.name})"
-
-    @property
-    def network(self) -> NoReturn:
-        """None: what works on networks alone (devices, fitting) says so by this error."""
-        raise ModelError(
-            f"expected a model of the codec's own network, got the sequence model {self.name}; "
-            "use it with device='cpu' and without fitting"
-        )
+        check_table(self.table, self.backend)
 
     @property
     def name(self) -> str:
@@ -140,18 +122,17 @@ class SequenceModel(Model):
         table = {} if self.table is None else {"table": self.table}
         return self.predictor.arrays | table
 
-    @cached_property
-    def _bytes(self) -> bytes:
+    def body(self) -> bytes:
+        """Configuration and integers."""
         config = canonical_json(self._config)
-        data = MAGIC + struct.pack("<BI", SEQUENCE, len(config)) + config
-        data += encode_weights(list(self._arrays.values()))
-        return data + struct.pack("<I", google_crc32c.value(data))
+        integers = encode_weights(list(self._arrays.values()))
+        return struct.pack("<I", len(config)) + config + integers
 
 
-def read_sequence_body(body: bytes) -> SequenceModel:
-    """Content of a model of kind 3, after its checksum was compared."""
+def read_sequence(body: bytes) -> SequenceModel:
+    """A model from its body."""
     (length,) = struct.unpack("<I", body[:4])
-    if length > _MOST_CONFIG:
+    if length > MOST_CONFIG:
         raise ModelError(
             f"expected a configuration below 64 kB, got {length}; the model is damaged"
         )
@@ -179,9 +160,9 @@ def read_sequence_model(folder: Traversable) -> SequenceModel:
         The directory is incomplete, or its digest does not match its content.
     """
     try:
-        config = json.loads(read_limited(folder / "config.json", _MOST_CONFIG))
+        config = json.loads(read_limited(folder / "config.json", MOST_CONFIG))
         expected = config.pop("digest")
-        tensors = load_tensors(read_limited(folder / "model.safetensors", _MOST_TENSORS))
+        tensors = load_tensors(read_limited(folder / "model.safetensors", MOST_TENSORS))
         model = _build(config, tensors)
     except MedZipError:
         raise
@@ -214,7 +195,7 @@ def _array_shapes(config: Any) -> dict[str, tuple[int, ...]]:
     if config["backend"] == CONDITIONAL:
         shapes |= {"table": BACKENDS[CONDITIONAL]}
     total = sum(math.prod(shape) for shape in shapes.values())
-    if total > _MOST_WEIGHTS:
+    if total > MOST_WEIGHTS:
         raise ModelError(f"expected at most 2^24 weights, got {total}; refused")
     return shapes
 

@@ -16,11 +16,12 @@ import torch
 
 from medzip.codec.slab import encode_slab
 from medzip.errors import SourceError
-from medzip.models import write_sequence_directory
+from medzip.models import write_directory
 from medzip.papers.codec.gather import normalised
 from medzip.papers.codec.model import SequenceModel, write_sequence_model
 from medzip.papers.codec.predicting import predict_slab
 from medzip.papers.codec.shapes import shape_named
+from medzip.papers.training.card import sequence_card
 from medzip.papers.training.configurations import SequenceRun, configuration
 from medzip.papers.training.learn import SequenceLearner
 from medzip.papers.training.quantise import CALIBRATION, quantise
@@ -138,7 +139,8 @@ class PredictorLearner(SequenceLearner, StoreLearner):
 
 
 def _write(model: SequenceModel, models: Path, about: Mapping[str, Any], curves: bytes) -> Path:
-    return write_sequence_directory(models, model, write_sequence_model(model), about, curves)
+    card = sequence_card(about, model)
+    return write_directory(models, model, write_sequence_model(model), about, card, curves)
 
 
 def sequences_of(store: SampleStore) -> SequenceSamples:

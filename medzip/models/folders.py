@@ -26,6 +26,8 @@ __all__ = ["VARIABLE", "folders_in_use", "model_folders"]
 VARIABLE = "MEDZIP_MODELS"
 """Folders of models, separated as in PATH."""
 
+# Of the process and not of the context: a model may be needed in a thread that some library
+# started. Zarr decodes in threads of its own, which need not have the context of whoever asked.
 _opened: list[Path] = []
 _lock = threading.Lock()
 
@@ -34,8 +36,7 @@ _lock = threading.Lock()
 def model_folders(*folders: str | os.PathLike[str]) -> Iterator[None]:
     """Look models up in these folders too, in all threads of this process.
 
-    For the process and not for the context, because a model may be needed in a thread that some
-    library started (Zarr's, say). Folders that do not exist are allowed: they hold nothing.
+    Folders that do not exist are allowed: they hold nothing.
     """
     paths = [Path(folder) for folder in folders]
     with _lock:
