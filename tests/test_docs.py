@@ -11,7 +11,7 @@ import re
 import pytest
 
 from medzip.archive import layout
-from medzip.archive.records import StagedVolume
+from medzip.archive.handles import StagedVolume
 from medzip.bench.peers import PEERS
 from medzip.bench.tables import is_current
 from medzip.codec import FORMAT_VERSION, tables

@@ -4,7 +4,7 @@ The steps, in order (each a plain function on paths and small picklable records)
 
     inventory = scan(sources)                                  # sources, never changed
     for plan in inventory.plans:
-        record = already_proven(plan, archive, profile)        # None: not in the archive yet
+        record = already_proven(plan, archive)                 # None: not in the archive yet
         staged = stage(plan, archive, profile)                 # raw slabs and envelope, resumable
         fit(staged)                                            # one model a volume
         for volume, slab in staged.slab_indices:
@@ -26,27 +26,27 @@ from medzip.archive.compressing import compress
 from medzip.archive.describing import inspect
 from medzip.archive.encoding import encode, fit
 from medzip.archive.failures import failed_record, failure_of
+from medzip.archive.handles import (
+    Committed,
+    Fitted,
+    Inventory,
+    ObjectPlan,
+    ObjectRef,
+    Proof,
+    Sealed,
+    Staged,
+    StagedVolume,
+)
 from medzip.archive.locking import archive_lock
 from medzip.archive.proving import prove
 from medzip.archive.recompressing import RecompressSummary, recompress
 from medzip.archive.records import (
-    Committed,
-    Event,
     Failure,
-    Fitted,
-    Inventory,
     ModelTrial,
-    ObjectPlan,
-    ObjectRef,
     PartBytes,
-    Proof,
-    Sealed,
     SeriesRecord,
     SlabRecord,
-    Staged,
-    StagedVolume,
     StageSeconds,
-    Summary,
     Verdict,
     VolumeRecord,
     to_json,
@@ -55,6 +55,7 @@ from medzip.archive.restoring import Restored, restore
 from medzip.archive.scanning import scan
 from medzip.archive.sealing import seal
 from medzip.archive.staging import stage
+from medzip.archive.summary import Event, Summary
 from medzip.archive.verifying import Verified, verify
 
 __all__ = [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from medzip import __version__
 from medzip.archive.describing import describe
+from medzip.archive.handles import Committed
 from medzip.archive.index import read_index, write_index
 from medzip.archive.layout import (
     PART,
@@ -22,20 +23,21 @@ from medzip.archive.layout import (
 )
 from medzip.archive.models import keep_models, references_of
 from medzip.archive.proving import prove_elsewhere
-from medzip.archive.records import Committed, Verdict
+from medzip.archive.records import Verdict
 from medzip.atomic import flush, write_atomic
 from medzip.errors import ArchiveError, VerificationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from medzip.archive.handles import ObjectPlan, Proof
     from medzip.archive.layout import StrPath
-    from medzip.archive.records import ObjectPlan, Proof, SeriesRecord
+    from medzip.archive.records import SeriesRecord
 
 __all__ = ["already_proven", "commit", "discard", "publish"]
 
 
-def already_proven(plan: ObjectPlan, archive: StrPath, profile: str) -> SeriesRecord | None:
+def already_proven(plan: ObjectPlan, archive: StrPath) -> SeriesRecord | None:
     """Find a committed object of the same content, whatever profile it was coded with.
 
     The digest of an object says that it is what was proven then. Whether this version still reads
@@ -48,8 +50,6 @@ def already_proven(plan: ObjectPlan, archive: StrPath, profile: str) -> SeriesRe
         From ``scan``; its key is the content's.
     archive : path
         Archive.
-    profile : str
-        Profile of this run; it does not matter to the content.
 
     Returns
     -------
@@ -62,7 +62,6 @@ def already_proven(plan: ObjectPlan, archive: StrPath, profile: str) -> SeriesRe
     OSError
         When the object cannot be read.
     """
-    del profile
     path = object_path(archive, plan.key)
     sha256 = read_digest(path)
     try:
@@ -94,7 +93,7 @@ def commit(proof: Proof) -> Committed:
     OSError
         When the archive cannot be written.
     """
-    if proof.record is None or not proof.pid or proof.files != proof.record.files:
+    if not proof.whole:
         raise VerificationError(
             f"{proof.path}: expected a proof of all files, got one of {proof.files}; run again"
         )
@@ -105,15 +104,7 @@ def commit(proof: Proof) -> Committed:
     os.replace(proof.path, path)
     flush(path.parent)
     shutil.rmtree(work_path(proof.archive, proof.key), ignore_errors=True)
-    return Committed(
-        archive=proof.archive,
-        key=proof.key,
-        profile=proof.profile,
-        path=str(path),
-        sha256=proof.sha256,
-        size=proof.size,
-        record=proof.record,
-    )
+    return Committed(proof.ref, str(path), proof.sha256, proof.size, proof.record)
 
 
 def discard(archive: StrPath, key: str) -> None:

@@ -12,8 +12,8 @@ from medzip.archive.driving import run_in_processes
 from medzip.archive.failures import failure_of
 from medzip.archive.line import Archiving
 from medzip.archive.locking import archive_lock
-from medzip.archive.records import Summary
 from medzip.archive.scanning import scan
+from medzip.archive.summary import Summary
 from medzip.codec import PROFILES
 from medzip.cores import cores
 from medzip.errors import ArchiveError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from medzip.archive.layout import StrPath
-    from medzip.archive.records import Event
+    from medzip.archive.summary import Event
 
 __all__ = ["check_places", "compress"]
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from zarr.core.buffer import Buffer
 
-    from medzip.archive.records import StagedVolume
+    from medzip.archive.handles import StagedVolume
     from medzip.zarr_codec import MedZipCodec
 
 __all__ = ["ENVELOPE", "MANIFEST", "ContainerWriter", "metadata", "slab_name", "volume_metadata"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medzip import codec
+from medzip.archive.handles import Fitted, from_fields, to_fields
 from medzip.archive.layout import canonical_json, work_path
 from medzip.archive.models import archive_models, keep_models, offered_to
-from medzip.archive.records import Fitted, ModelTrial, SlabRecord, to_json
+from medzip.archive.records import ModelTrial, SlabRecord, to_json
 from medzip.archive.staging import raw_volume
 from medzip.atomic import write_atomic
 from medzip.codec import Model, encode_slab
@@ -27,8 +27,8 @@ from medzip.models.shelf import shipped_digest, shipped_digests
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from medzip.archive.handles import Staged
     from medzip.archive.layout import StrPath
-    from medzip.archive.records import ObjectRef, Staged
 
 __all__ = ["choose", "encode", "fit", "read_fitted", "read_model", "read_slab"]
 
@@ -58,7 +58,7 @@ def fit(staged: Staged, models: StrPath | None = None) -> Fitted:
         fitted = read_fitted(staged)
         if fitted.offered == digests:
             return fitted
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         pass  # none yet, or half of them
     trials = choose(staged, models)
     folder = _models(staged)
@@ -77,16 +77,14 @@ def fit(staged: Staged, models: StrPath | None = None) -> Fitted:
             write_atomic(folder / f"{number}.model", model.to_bytes())
             found.append(model)
     fitted = Fitted(
-        archive=staged.archive,
-        key=staged.key,
-        profile=staged.profile,
+        staged.ref,
         model_digests=tuple(model.digest for model in found),
         model_bytes=sum(len(model.to_bytes()) for model in found),
         seconds=time.perf_counter() - started,
         offered=digests,
         trials=trials,
     )
-    write_atomic(folder / "fit.json", canonical_json(to_json(fitted)))
+    write_atomic(folder / "fit.json", canonical_json(to_fields(fitted)))
     return fitted
 
 
@@ -127,30 +125,30 @@ def choose(staged: Staged, models: StrPath | None = None) -> tuple[ModelTrial, .
     return tuple(trials)
 
 
-def read_fitted(ref: ObjectRef) -> Fitted:
+def read_fitted(staged: Staged) -> Fitted:
     """Read the result of a complete fit back, models checked against their digests.
 
     Raises
     ------
-    OSError, ValueError, KeyError
+    OSError, ValueError, KeyError, TypeError
         When it is missing or broken.
     """
-    fields = json.loads((_models(ref) / "fit.json").read_bytes())
-    fields["archive"] = ref.archive
+    value = json.loads((_models(staged) / "fit.json").read_bytes())
+    fields = from_fields(staged.archive, value)
     for name in ("model_digests", "offered"):
         fields[name] = tuple(fields[name])
     fields["trials"] = tuple(ModelTrial(**trial) for trial in fields["trials"])
     fitted = Fitted(**fields)
     for number, digest in enumerate(fitted.model_digests):
-        if read_model(ref, number).digest != digest:
+        if read_model(staged, number).digest != digest:
             raise ValueError(f"expected model {digest}, got another one; fit again")
     return fitted
 
 
-def read_model(ref: ObjectRef, volume_index: int) -> Model:
+def read_model(staged: Staged, volume_index: int) -> Model:
     """Read the model of a volume."""
-    with archive_models(ref.archive):
-        return codec.read_model((_models(ref) / f"{volume_index}.model").read_bytes())
+    with archive_models(staged.archive):
+        return codec.read_model((_models(staged) / f"{volume_index}.model").read_bytes())
 
 
 def encode(staged: Staged, volume_index: int, slab_index: int) -> SlabRecord:
@@ -241,10 +239,10 @@ def _check(data: bytes, record: SlabRecord, model: Model) -> None:
         )
 
 
-def _models(ref: ObjectRef) -> Path:
-    return work_path(os.fspath(ref.archive), ref.key) / "models"
+def _models(staged: Staged) -> Path:
+    return work_path(staged.archive, staged.key) / "models"
 
 
-def _slab(ref: ObjectRef, volume_index: int, slab_index: int) -> Path:
-    folder = work_path(ref.archive, ref.key) / "slabs" / str(volume_index)
+def _slab(staged: Staged, volume_index: int, slab_index: int) -> Path:
+    folder = work_path(staged.archive, staged.key) / "slabs" / str(volume_index)
     return folder / f"{slab_index}.slab"

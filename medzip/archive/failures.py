@@ -16,7 +16,7 @@ from medzip.archive.records import (
 from medzip.errors import MedZipError
 
 if TYPE_CHECKING:
-    from medzip.archive.records import ObjectPlan
+    from medzip.archive.handles import ObjectPlan
 
 __all__ = ["DISCARDED", "LOST", "MISMATCHES", "failed_record", "failure_of", "is_discarded", "lost"]
 

@@ -26,12 +26,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from medzip.archive.failures import failed_record, failure_of, is_discarded, lost
-from medzip.archive.records import NAME_DIGITS, Event, Failure, ObjectPlan, SeriesRecord, Verdict
+from medzip.archive.handles import ObjectPlan
+from medzip.archive.records import NAME_DIGITS, Failure, SeriesRecord, Verdict
+from medzip.archive.summary import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from medzip.archive.records import Committed, Proof, Sealed, Staged
+    from medzip.archive.handles import Committed, Proof, Sealed, Staged
 
 __all__ = ["Archiving", "Call", "CallId", "Line", "Step"]
 
@@ -301,7 +303,7 @@ class Archiving(Line[ObjectPlan, SeriesRecord]):
         return [record.failure for record in self.ended.values() if record.failure is not None]
 
     def _first(self, item: ObjectPlan) -> list[Call]:
-        return [self._call(Step.CHECK, item, self._archive, self._profile)]
+        return [self._call(Step.CHECK, item, self._archive)]
 
     def _failed(self, item: ObjectPlan, failure: Failure) -> SeriesRecord:
         return failed_record(item, self._profile, failure)
@@ -324,10 +326,10 @@ class Archiving(Line[ObjectPlan, SeriesRecord]):
                 return self._committed(call, result)
         raise ValueError(f"expected a step of archiving, got {call.step}; see medzip.archive.line")
 
-    def _checked(self, call: Call, record: SeriesRecord | None) -> list[Call]:
-        if record is None:
+    def _checked(self, call: Call, there: SeriesRecord | None) -> list[Call]:
+        if there is None:
             return [self._call(Step.STAGE, self._open[call.key], self._archive, self._profile)]
-        self._end(call.key, record)
+        self._end(call.key, there)
         return []
 
     def _sealed(self, sealed: Sealed) -> list[Call]:
@@ -337,9 +339,6 @@ class Archiving(Line[ObjectPlan, SeriesRecord]):
         return [self._call(Step.COMMIT, proof)]
 
     def _committed(self, call: Call, committed: Committed) -> list[Call]:
-        if committed.record is None:
-            failure = lost(call.name, call.step, "the record of an object with its commit", "none")
-            return self._fail(call.key, failure)
         self._end(call.key, committed.record)
         return []
 

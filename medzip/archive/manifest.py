@@ -10,9 +10,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from medzip.archive.handles import StagedVolume
 from medzip.archive.layout import ARCHIVE_FORMAT, object_key
 from medzip.archive.paths import check_paths
-from medzip.archive.records import StagedVolume, to_json
+from medzip.archive.records import to_json
 from medzip.codec.parts import MOST_VOXELS
 from medzip.dicom.records import FileEntry, Span
 from medzip.dicom.volume import CODINGS
@@ -21,7 +22,7 @@ from medzip.errors import ArchiveError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from medzip.archive.records import ObjectPlan
+    from medzip.archive.handles import ObjectPlan
 
 __all__ = ["Manifest", "manifest_of", "read_manifest"]
 

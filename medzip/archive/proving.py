@@ -15,13 +15,13 @@ import numpy as np
 import zarr
 from zarr.storage import ZipStore
 
+from medzip.archive.handles import Proof
 from medzip.archive.layout import sha256_file
 from medzip.archive.reader import ObjectReader, file_digests
-from medzip.archive.records import Proof
 from medzip.errors import MedZipError, ProverError, VerificationError
 
 if TYPE_CHECKING:
-    from medzip.archive.records import Sealed
+    from medzip.archive.handles import Sealed
 
 __all__ = ["decode_and_compare", "main", "prove", "prove_elsewhere"]
 
@@ -64,19 +64,15 @@ def prove(sealed: Sealed) -> Proof:
         )
     seconds = time.perf_counter() - started
     record = sealed.record
-    if record is not None:
-        record = replace(record, seconds=replace(record.seconds, prove=seconds))
     return Proof(
-        archive=sealed.archive,
-        key=sealed.key,
-        profile=sealed.profile,
+        sealed.ref,
         path=sealed.path,
         sha256=sealed.sha256,
         size=sealed.size,
         pid=pid,
         files=files,
         seconds=seconds,
-        record=record,
+        record=replace(record, seconds=replace(record.seconds, prove=seconds)),
     )
 
 

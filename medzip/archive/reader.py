@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from medzip.archive.records import StagedVolume
+    from medzip.archive.handles import StagedVolume
     from medzip.codec import Model
     from medzip.dicom.records import FileEntry, Span
 

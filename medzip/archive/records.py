@@ -1,8 +1,8 @@
-"""What the steps of an archive hand to one another: small frozen dataclasses, never arrays.
+"""What is said of an object when it has ended: small frozen dataclasses, without a patient.
 
-Every record is picklable and JSON-ready (:func:`to_json`), so that a process pool, Dask and Prefect
-can carry it. Records that reports read (:class:`SeriesRecord` and what it holds) contain no path,
-no UID and no tag of a patient: a series is named by the first digits of its object key.
+Reports, summaries and indexes read them. They contain no path, no UID and no tag of a patient: a
+series is named by the first digits of its object key. Only the message of a `Failure` may hold
+paths; it is for the terminal. Every record is picklable and JSON-ready (:func:`to_json`).
 """
 
 from __future__ import annotations
@@ -10,35 +10,23 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from medzip.dicom.records import FileEntry, SourceTree, Stack
+from typing import Any
 
 __all__ = [
-    "Committed",
-    "Event",
+    "NAME_DIGITS",
     "Failure",
-    "Fitted",
-    "Inventory",
     "ModelTrial",
-    "ObjectPlan",
-    "ObjectRef",
     "PartBytes",
-    "Proof",
-    "Sealed",
     "SeriesRecord",
     "SlabRecord",
     "StageSeconds",
-    "Staged",
-    "StagedVolume",
-    "Summary",
     "Verdict",
     "VolumeRecord",
     "to_json",
 ]
 
 NAME_DIGITS = 12
+"""First digits of an object's key, which are its name in logs and reports."""
 
 
 class Verdict(StrEnum):
@@ -75,120 +63,6 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class ObjectPlan:
-    """Files that become one object of the archive: a series with voxels, or a bundle of others.
-
-    Attributes
-    ----------
-    key : str
-        SHA-256 over the canonical JSON of the sorted entries (path, size, SHA-256), with links and
-        directories: the same content gives the same key in every run.
-    kind : str
-        "series" (at least one stack goes through the voxel codec) or "other".
-    files : tuple of FileEntry
-        In storage order: files of stacks along their stack, then the rest by path.
-    stacks : tuple of Stack
-        Volumes to be; empty for "other".
-    links : tuple of (str, str)
-        Path and target of symbolic links, recorded and never followed.
-    directories : tuple of str
-        Empty directories, which no file would bring back.
-    """
-
-    key: str
-    kind: str
-    files: tuple[FileEntry, ...]
-    stacks: tuple[Stack, ...]
-    links: tuple[tuple[str, str], ...] = ()
-    directories: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Name of the object in logs and reports."""
-        return self.key[:NAME_DIGITS]
-
-    @property
-    def raw_bytes(self) -> int:
-        """Bytes of the original files."""
-        return sum(file.size for file in self.files)
-
-
-@dataclass(frozen=True)
-class Inventory:
-    """Everything found under the sources, grouped into objects.
-
-    ``failures`` names what could not be read; the plans hold everything else.
-    """
-
-    trees: tuple[SourceTree, ...]
-    plans: tuple[ObjectPlan, ...]
-    failures: tuple[Failure, ...] = ()
-
-
-@dataclass(frozen=True)
-class ObjectRef:
-    """Handle of an object in work: all that a later step needs to find it again."""
-
-    archive: str
-    key: str
-    profile: str
-
-    @property
-    def name(self) -> str:
-        """Name of the object in logs and reports."""
-        return self.key[:NAME_DIGITS]
-
-
-@dataclass(frozen=True)
-class StagedVolume:
-    """One volume laid out as raw slabs.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        (z, y, x) in voxels.
-    dtype : str
-        "uint8", "int8", "uint16" or "int16": how the stored words are read.
-    depth : int
-        Slices a slab; the last slab may hold fewer.
-    geometry : str
-        "volume" (evenly spaced, one slice a position), "gaps", "repeated", "uneven", "unknown" or
-        "single".
-    """
-
-    shape: tuple[int, int, int]
-    dtype: str
-    depth: int
-    geometry: str
-
-    @property
-    def slabs(self) -> int:
-        """Number of slabs."""
-        return -(-self.shape[0] // self.depth)
-
-    @property
-    def voxels(self) -> int:
-        """Number of real voxels."""
-        return self.shape[0] * self.shape[1] * self.shape[2]
-
-
-@dataclass(frozen=True)
-class Staged(ObjectRef):
-    """Result of ``stage``: raw slabs and envelope lie under ``ARCHIVE/work/<key>/``."""
-
-    volumes: tuple[StagedVolume, ...] = ()
-    files: int = 0
-    raw_bytes: int = 0
-    kept_whole: tuple[tuple[str, int], ...] = ()
-    seconds: float = 0.0
-
-    @property
-    def slab_indices(self) -> tuple[tuple[int, int], ...]:
-        """All (volume_index, slab_index) to hand to ``encode``."""
-        return tuple((v, s) for v, volume in enumerate(self.volumes) for s in range(volume.slabs))
-
-
-@dataclass(frozen=True)
 class ModelTrial:
     """What one model made of a sample of one volume, before it was fitted.
 
@@ -217,20 +91,6 @@ class ModelTrial:
     estimate: int
     chosen: bool
     reason: str
-
-
-@dataclass(frozen=True)
-class Fitted(ObjectRef):
-    """Result of ``fit``: one model a volume, written beside the staged slabs.
-
-    ``offered`` are the digests of the registered models that were candidates.
-    """
-
-    model_digests: tuple[str, ...] = ()
-    model_bytes: int = 0
-    seconds: float = 0.0
-    offered: tuple[str, ...] = ()
-    trials: tuple[ModelTrial, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -347,124 +207,6 @@ class SeriesRecord:
     def name(self) -> str:
         """Name of the object in logs and reports."""
         return self.key[:NAME_DIGITS]
-
-
-@dataclass(frozen=True)
-class Sealed(ObjectRef):
-    """Result of ``seal``: the whole object at a temporary name, on disk, not yet proven."""
-
-    path: str = ""
-    sha256: str = ""
-    size: int = 0
-    pid: int = 0
-    record: SeriesRecord | None = None
-
-
-@dataclass(frozen=True)
-class Proof(ObjectRef):
-    """Result of ``prove``: every file decoded from ``path`` by process ``pid`` matched."""
-
-    path: str = ""
-    sha256: str = ""
-    size: int = 0
-    pid: int = 0
-    files: int = 0
-    seconds: float = 0.0
-    record: SeriesRecord | None = None
-
-
-@dataclass(frozen=True)
-class Committed(ObjectRef):
-    """Result of ``commit``: the object has its final name and its digest beside it."""
-
-    path: str = ""
-    sha256: str = ""
-    size: int = 0
-    record: SeriesRecord | None = None
-
-
-@dataclass(frozen=True)
-class Event:
-    """Progress of ``compress``, ``restore`` or ``verify``.
-
-    Attributes
-    ----------
-    stage : str
-        "scan", "stage", "fit", "encode", "seal", "prove", "commit", "restore" or "verify".
-    name : str
-        Name of the object ("" for the run as a whole).
-    done, total : int
-        Objects or slabs finished, and how many there are in this stage.
-    """
-
-    stage: str
-    name: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Result of ``compress``.
-
-    ``objects`` has one record an object, failed ones included; ``failures`` has every failure,
-    those of files that never got into a plan included.
-    """
-
-    archive: str
-    profile: str
-    objects: tuple[SeriesRecord, ...]
-    failures: tuple[Failure, ...]
-    seconds: float
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything under the sources is proven."""
-        return not self.failures
-
-    @property
-    def files(self) -> int:
-        """Files proven."""
-        return sum(o.files for o in self.objects if o.verdict is not Verdict.FAILED)
-
-    @property
-    def raw_bytes(self) -> int:
-        """Bytes of the files proven."""
-        return sum(o.raw_bytes for o in self.objects if o.verdict is not Verdict.FAILED)
-
-    @property
-    def encoded_bytes(self) -> int:
-        """Bytes of the objects proven."""
-        return sum(o.encoded_bytes for o in self.objects if o.verdict is not Verdict.FAILED)
-
-    @property
-    def kept_whole(self) -> dict[str, int]:
-        """Files kept whole, by reason."""
-        counts: dict[str, int] = {}
-        for record in self.objects:
-            for reason, count in record.kept_whole:
-                counts[reason] = counts.get(reason, 0) + count
-        return dict(sorted(counts.items()))
-
-    def public(self) -> dict[str, Any]:
-        """Fields that may leave the operator's terminal: no texts of failures, which hold paths."""
-        objects = to_json(self.objects)
-        for record in objects:
-            if record["failure"]:
-                del record["failure"]["message"]
-        return {
-            "archive": self.archive,
-            "profile": self.profile,
-            "ok": self.ok,
-            "files": self.files,
-            "raw_bytes": self.raw_bytes,
-            "encoded_bytes": self.encoded_bytes,
-            "kept_whole": self.kept_whole,
-            "already_proven": sum(o.verdict is Verdict.ALREADY_PROVEN for o in self.objects),
-            "seconds": self.seconds,
-            "objects": objects,
-            "failures": [{"name": f.name, "stage": f.stage, "kind": f.kind} for f in self.failures],
-        }
 
 
 def to_json(record: Any) -> Any:

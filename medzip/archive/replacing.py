@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medzip.archive.handles import Committed
 from medzip.archive.index import read_index, write_index
 from medzip.archive.layout import (
     canonical_json,
@@ -26,13 +27,12 @@ from medzip.archive.layout import (
     work_path,
 )
 from medzip.archive.models import keep_models, references_of
-from medzip.archive.records import Committed
 from medzip.atomic import flush, write_atomic
 from medzip.errors import ArchiveError, VerificationError
 
 if TYPE_CHECKING:
+    from medzip.archive.handles import Proof
     from medzip.archive.layout import StrPath
-    from medzip.archive.records import Proof
 
 __all__ = ["Replacement", "end_replacements", "pending", "replace_object", "settle_replacements"]
 
@@ -70,7 +70,7 @@ def replace_object(proof: Proof) -> Committed:
         The new object is not smaller, or the old one is not there.
     """
     path, new = object_path(proof.archive, proof.key), Path(proof.path)
-    if proof.record is None or not proof.pid or proof.files != proof.record.files:
+    if not proof.whole:
         raise VerificationError(
             f"{proof.path}: expected a proof of all files, got one of {proof.files}; run again"
         )
@@ -82,15 +82,7 @@ def replace_object(proof: Proof) -> Committed:
     journal = {"before": sha256_file(path), "after": proof.sha256}
     write_atomic(work_path(proof.archive, proof.key) / JOURNAL, canonical_json(journal))
     _roll_forward(Path(proof.archive), Replacement(proof.key, **journal))
-    return Committed(
-        archive=proof.archive,
-        key=proof.key,
-        profile=proof.profile,
-        path=str(path),
-        sha256=proof.sha256,
-        size=proof.size,
-        record=proof.record,
-    )
+    return Committed(proof.ref, str(path), proof.sha256, proof.size, proof.record)
 
 
 def _roll_forward(archive: Path, replacement: Replacement) -> None:

@@ -12,7 +12,8 @@ from medzip.archive.failures import failure_of
 from medzip.archive.places import folder_below, make_link, scratch_folder, write_files
 from medzip.archive.pool import fan_out
 from medzip.archive.reader import ObjectReader
-from medzip.archive.records import NAME_DIGITS, Event, Failure
+from medzip.archive.records import NAME_DIGITS, Failure
+from medzip.archive.summary import Event
 from medzip.errors import ArchiveError
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medzip.archive.failures import failure_of
+from medzip.archive.handles import Inventory, ObjectPlan
 from medzip.archive.layout import object_key, sha256_file
-from medzip.archive.records import Event, Inventory, ObjectPlan
+from medzip.archive.summary import Event
 from medzip.dicom.discover import group_series, stack_files
 from medzip.dicom.header import Header, read_header
 from medzip.dicom.records import FileEntry

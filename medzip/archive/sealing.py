@@ -12,20 +12,16 @@ import zstandard
 from medzip import __version__
 from medzip.archive.container import ENVELOPE, MANIFEST, ContainerWriter, metadata, slab_name
 from medzip.archive.encoding import read_fitted, read_model, read_slab
+from medzip.archive.handles import Sealed
 from medzip.archive.layout import ARCHIVE_FORMAT, sha256_file, work_path
-from medzip.archive.records import (
-    Sealed,
-    SeriesRecord,
-    StageSeconds,
-    Verdict,
-    VolumeRecord,
-)
+from medzip.archive.records import SeriesRecord, StageSeconds, Verdict, VolumeRecord
 from medzip.zarr_codec import MedZipCodec
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from medzip.archive.records import PartBytes, SlabRecord, Staged
+    from medzip.archive.handles import Staged
+    from medzip.archive.records import PartBytes, SlabRecord
     from medzip.codec import Model
 
 __all__ = ["seal"]
@@ -95,9 +91,7 @@ def seal(staged: Staged) -> Sealed:
     )
     sha256 = sha256_file(path)
     return Sealed(
-        archive=staged.archive,
-        key=staged.key,
-        profile=staged.profile,
+        staged.ref,
         path=str(path),
         sha256=sha256,
         size=parts.total,

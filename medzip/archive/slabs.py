@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from medzip.archive.records import StagedVolume
+    from medzip.archive.handles import StagedVolume
 
 __all__ = ["SlabWriter"]
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import zarr
 
 from medzip import __version__
+from medzip.archive.handles import ObjectRef, Staged, StagedVolume, from_fields, to_fields
 from medzip.archive.layout import (
     ARCHIVE_FORMAT,
     canonical_json,
     work_path,
 )
 from medzip.archive.manifest import manifest_of
-from medzip.archive.records import Staged, StagedVolume, to_json
+from medzip.archive.records import to_json
 from medzip.archive.slabs import SlabWriter
 from medzip.archive.source import SourceFile
 from medzip.atomic import flush, write_atomic
@@ -30,11 +31,11 @@ from medzip.dicom.volume import coding_of, voxels_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from medzip.archive.handles import ObjectPlan
     from medzip.archive.layout import StrPath
-    from medzip.archive.records import ObjectPlan
     from medzip.dicom.records import FileEntry, Stack
 
-__all__ = ["CHUNK", "HEADER_LIMIT", "raw_volume", "read_staged", "stage"]
+__all__ = ["CHUNK", "HEADER_LIMIT", "raw_volume", "read_staged", "stage", "write_staged"]
 
 CHUNK = 4 << 20
 HEADER_LIMIT = 64 << 10
@@ -79,7 +80,7 @@ def stage(plan: ObjectPlan, archive: StrPath, profile: str) -> Staged:
     }
     try:
         return read_staged(archive, plan.key, fingerprint)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         shutil.rmtree(work, ignore_errors=True)  # missing, broken, or of other settings
     work.mkdir(parents=True)
     with open(work / "envelope.zst", "wb") as target:
@@ -100,21 +101,31 @@ def stage(plan: ObjectPlan, archive: StrPath, profile: str) -> Staged:
     )
     kept = Counter(file.reason for file in plan.files if file.reason)
     staged = Staged(
-        archive=os.fspath(archive),
-        key=plan.key,
-        profile=profile,
+        ObjectRef(os.fspath(archive), plan.key, profile),
         volumes=volumes,
         files=len(plan.files),
         raw_bytes=plan.raw_bytes,
         kept_whole=tuple(sorted(kept.items())),
         seconds=time.perf_counter() - started,
     )
-    write_atomic(
-        work / "stage.json",
-        canonical_json({"fingerprint": fingerprint, "staged": to_json(staged)}),
-    )
-    flush(work)
+    write_staged(staged, fingerprint)
     return staged
+
+
+def write_staged(staged: Staged, fingerprint: dict[str, Any]) -> None:
+    """Write the handle of a complete stage: with it, the stage counts.
+
+    Parameters
+    ----------
+    staged : Staged
+        The handle.
+    fingerprint : dict
+        JSON of all that decides what was staged; `read_staged` compares it.
+    """
+    work = work_path(staged.archive, staged.key)
+    value = {"fingerprint": fingerprint, "staged": to_fields(staged)}
+    write_atomic(work / "stage.json", canonical_json(value))
+    flush(work)
 
 
 def read_staged(archive: StrPath, key: str, fingerprint: dict[str, Any] | None = None) -> Staged:
@@ -122,14 +133,13 @@ def read_staged(archive: StrPath, key: str, fingerprint: dict[str, Any] | None =
 
     Raises
     ------
-    OSError, ValueError, KeyError
+    OSError, ValueError, KeyError, TypeError
         When it is missing, broken, or (with ``fingerprint``) of other settings.
     """
     value = json.loads((work_path(archive, key) / "stage.json").read_bytes())
     if fingerprint is not None and value["fingerprint"] != fingerprint:
         raise ValueError("expected a stage of the same settings, got another one; stage again")
-    fields = value["staged"]
-    fields["archive"] = os.fspath(archive)
+    fields = from_fields(archive, value["staged"])
     fields["volumes"] = tuple(
         StagedVolume(**{**volume, "shape": tuple(volume["shape"])}) for volume in fields["volumes"]
     )

@@ -13,6 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from medzip import __version__
+from medzip.archive.handles import ObjectPlan, ObjectRef, Staged, StagedVolume
 from medzip.archive.layout import (
     ARCHIVE_FORMAT,
     canonical_json,
@@ -23,10 +24,10 @@ from medzip.archive.layout import (
 )
 from medzip.archive.manifest import manifest_of
 from medzip.archive.reader import ObjectReader
-from medzip.archive.records import ObjectPlan, Staged, StagedVolume, to_json
+from medzip.archive.records import to_json
 from medzip.archive.slabs import SlabWriter
-from medzip.archive.staging import read_staged
-from medzip.atomic import flush, write_atomic
+from medzip.archive.staging import read_staged, write_staged
+from medzip.atomic import write_atomic
 from medzip.codec import slab_depth
 from medzip.errors import VerificationError
 
@@ -86,7 +87,7 @@ def unpack(archive: StrPath, key: str, profile: str | None = None) -> Staged:
         }
         try:
             return read_staged(archive, key, fingerprint)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             shutil.rmtree(work, ignore_errors=True)  # missing, broken, or of other settings
         work.mkdir(parents=True)
         with open(work / "envelope.zst", "wb") as target:
@@ -99,18 +100,14 @@ def unpack(archive: StrPath, key: str, profile: str | None = None) -> Staged:
     write_atomic(work / "manifest.json", canonical_json(described))
     kept = Counter(file.reason for file in manifest.files if file.reason)
     staged = Staged(
-        archive=os.fspath(archive),
-        key=key,
-        profile=chosen,
+        ObjectRef(os.fspath(archive), key, chosen),
         volumes=volumes,
         files=len(manifest.files),
         raw_bytes=sum(file.size for file in manifest.files),
         kept_whole=tuple(sorted(kept.items())),
         seconds=time.perf_counter() - started,
     )
-    value = {"fingerprint": fingerprint, "staged": to_json(staged)}
-    write_atomic(work / "stage.json", canonical_json(value))
-    flush(work)
+    write_staged(staged, fingerprint)
     return staged
 
 

@@ -21,8 +21,9 @@ from medzip.archive.layout import (
 from medzip.archive.models import models_path, references_of
 from medzip.archive.pool import fan_out
 from medzip.archive.proving import decode_and_compare
-from medzip.archive.records import NAME_DIGITS, Event, Failure
+from medzip.archive.records import NAME_DIGITS, Failure
 from medzip.archive.replacing import Replacement, pending
+from medzip.archive.summary import Event
 from medzip.errors import ArchiveError, MedZipError, VerificationError
 from medzip.models.registry import Registry
 

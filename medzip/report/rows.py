@@ -12,7 +12,8 @@ from medzip.report.machine import Machine, this_machine
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from medzip.archive.records import SeriesRecord, Summary
+    from medzip.archive.records import SeriesRecord
+    from medzip.archive.summary import Summary
     from medzip.report.records import GainRecord, PeerRecord, PictureRecord
 
 __all__ = ["CODEC", "rows_from"]

@@ -26,7 +26,7 @@ def same(source: Path, dest: Path) -> None:
 
 def archive_object(plan: steps.ObjectPlan, archive: Path, profile: str = "fast") -> SeriesRecord:
     """Bring one plan through all steps, here."""
-    there = steps.already_proven(plan, archive, profile)
+    there = steps.already_proven(plan, archive)
     if there is not None:
         return there
     staged = steps.stage(plan, archive, profile)
@@ -35,9 +35,7 @@ def archive_object(plan: steps.ObjectPlan, archive: Path, profile: str = "fast")
         steps.encode(staged, volume_index, slab)
     # Another process proves in earnest (test_archive_steps); here that would only take time.
     proof = steps.prove(replace(steps.seal(staged), pid=-1))
-    record = steps.commit(proof).record
-    assert record is not None
-    return record
+    return steps.commit(proof).record
 
 
 def archive_here(sources: Sequence[Path], archive: Path, profile: str = "fast") -> Summary:

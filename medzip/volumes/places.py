@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from medzip.archive.records import ObjectPlan
+    from medzip.archive.handles import ObjectPlan
     from medzip.fitting.fit import Volume
 
 __all__ = ["Archived", "ArrayFile", "Dicom", "Held", "IndexedTiff", "Place"]

@@ -19,7 +19,7 @@ import pytest
 from medzip import archive as steps
 from medzip.archive import Verdict, committing, compressing, driving, layout
 from medzip.archive.encoding import read_slab
-from medzip.archive.line import Step
+from medzip.archive.line import Archiving, Call, Step
 from medzip.errors import (
     ArchiveError,
     CorruptStreamError,
@@ -74,6 +74,32 @@ def test_steps_resume(source: Path, tmp_path: Path) -> None:
     assert other.profile == "max"
     with pytest.raises(FileNotFoundError):
         read_slab(other, 0, 0)
+
+
+@pytest.mark.parametrize("field", ["key", "seconds"])
+def test_what_a_handle_lacks_in_work_is_made_again(
+    source: Path, tmp_path: Path, field: str
+) -> None:
+    plan, staged = staged_series(source, tmp_path / "archive")
+    fitted = steps.fit(staged)
+    work = tmp_path / "archive" / "work" / plan.key
+    for path in (work / "models" / "fit.json", work / "stage.json"):
+        value = json.loads(path.read_bytes())
+        del (value["staged"] if path.name == "stage.json" else value)[field]
+        path.write_text(json.dumps(value))
+    assert replace(steps.fit(staged), seconds=fitted.seconds) == fitted
+    again = steps.stage(plan, tmp_path / "archive", "fast")
+    assert replace(again, seconds=staged.seconds) == staged
+
+
+def test_work_goes_on_where_its_archive_has_moved(source: Path, tmp_path: Path) -> None:
+    plan, staged = staged_series(source, tmp_path / "archive")
+    fitted = steps.fit(staged)
+    moved = tmp_path / "moved"
+    (tmp_path / "archive").rename(moved)
+    ref = replace(staged.ref, archive=str(moved))
+    assert steps.stage(plan, moved, "fast") == replace(staged, ref=ref)
+    assert steps.fit(replace(staged, ref=ref)) == replace(fitted, ref=ref)
 
 
 def test_another_process_proves(source: Path, tmp_path: Path) -> None:
@@ -137,8 +163,19 @@ def test_a_mismatch_is_not_committed(source: Path, tmp_path: Path) -> None:
     sealed = steps.seal(staged)
     with pytest.raises(VerificationError, match="expected SHA-256"):
         steps.prove(replace(sealed, pid=-1))
-    with pytest.raises(VerificationError, match="expected a proof"):
-        steps.commit(steps.Proof(sealed.archive, sealed.key, "fast", path=sealed.path))
+    proof = steps.Proof(
+        sealed.ref,
+        path=sealed.path,
+        sha256=sealed.sha256,
+        size=sealed.size,
+        pid=1,
+        files=sealed.record.files,
+        seconds=0.0,
+        record=sealed.record,
+    )
+    for other in (replace(proof, pid=0), replace(proof, files=proof.files - 1)):
+        with pytest.raises(VerificationError, match="expected a proof"):
+            steps.commit(other)
 
 
 def test_a_file_that_changes_after_the_scan(source: Path, tmp_path: Path) -> None:
@@ -329,11 +366,11 @@ def test_objects_of_another_version_are_proven_again(
         return 5, 1
 
     monkeypatch.setattr(committing, "prove_elsewhere", prove)
-    found = steps.already_proven(plan, tmp_path / "archive", "fast")
+    found = steps.already_proven(plan, tmp_path / "archive")
     assert found is not None
     assert asked == []
     monkeypatch.setattr(committing, "__version__", "9.9.9")
-    found = steps.already_proven(plan, tmp_path / "archive", "fast")
+    found = steps.already_proven(plan, tmp_path / "archive")
     assert (found.verdict if found else None) is verdict
     assert asked == [plan.key]
     record = archive_object(plan, tmp_path / "archive")  # made again where it was not proven
@@ -346,7 +383,7 @@ def test_objects_of_another_version_are_decoded_elsewhere(
     (plan,) = steps.scan([source]).plans
     archive_object(plan, tmp_path / "archive")
     monkeypatch.setattr(committing, "__version__", "9.9.9")
-    found = steps.already_proven(plan, tmp_path / "archive", "fast")
+    found = steps.already_proven(plan, tmp_path / "archive")
     assert found is not None
     assert found.verdict is Verdict.ALREADY_PROVEN
 
@@ -362,10 +399,10 @@ def test_whatever_describing_raises_means_not_proven(
             raise error
 
         monkeypatch.setattr(committing, "describe", fail)
-        assert steps.already_proven(plan, tmp_path / "archive", "fast") is None
+        assert steps.already_proven(plan, tmp_path / "archive") is None
 
 
-@pytest.mark.parametrize("drop", ["commit", "raise"])
+@pytest.mark.parametrize("drop", ["mislay", "raise"])
 def test_books_balance(drop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "b", "c"):
         write_series(tmp_path / "source" / name, f"1.2.{ord(name)}", seed=ord(name), slices=2)
@@ -375,16 +412,20 @@ def test_books_balance(drop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def commit(proof: steps.Proof) -> steps.Committed:
         if proof.key == victim and drop == "raise":
             raise KeyError("unforeseen")
-        done = steps.commit(proof)
-        return replace(done, record=None) if done.key == victim else done
+        return steps.commit(proof)
 
+    def mislay(line: Archiving, call: Call, done: steps.Committed) -> list[Call]:
+        return [] if drop == "mislay" and call.key == victim else committed(line, call, done)
+
+    committed = Archiving._committed
+    monkeypatch.setattr(Archiving, "_committed", mislay)
     monkeypatch.setitem(driving.FUNCTIONS, Step.COMMIT, commit)
     monkeypatch.setattr(driving, "new_pool", ThreadPoolExecutor)
     monkeypatch.setitem(driving.FUNCTIONS, Step.PROVE, lambda s: steps.prove(replace(s, pid=-2)))
     summary = steps.compress([tmp_path / "source"], tmp_path / "archive", "fast", 1)
     assert sorted(record.key for record in summary.objects) == sorted(p.key for p in plans)
     (failure,) = summary.failures
-    kind = "lost" if drop == "commit" else "KeyError"
+    kind = "lost" if drop == "mislay" else "KeyError"
     assert (failure.name, failure.stage, failure.kind) == (victim[:12], "commit", kind)
     failed = [r.key for r in summary.objects if r.verdict is Verdict.FAILED]
     assert failed == [victim]

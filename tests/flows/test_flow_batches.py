@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from medzip_tasks.batches import LOT_OBJECTS, MAX_TASKS, SMALL_BYTES, batches, label, lots_of
 
-from medzip.archive import ObjectPlan, Staged, StagedVolume
+from medzip.archive import ObjectPlan, ObjectRef, Staged, StagedVolume
 from medzip.archive.line import Call, CallId, Step
 from medzip.dicom.records import FileEntry
 
@@ -19,7 +19,7 @@ def plan(number: int, size: int) -> ObjectPlan:
 
 def staged(*slices: int, depth: int = 32, side: int = 512) -> Staged:
     volumes = tuple(StagedVolume((z, side, side), "int16", depth, "volume") for z in slices)
-    return Staged("/archive", "ab" * 32, "default", volumes)
+    return Staged(ObjectRef("/archive", "ab" * 32, "default"), volumes, 1, 0, (), 0.0)
 
 
 def encodes(item: Staged) -> list[Call]:
@@ -69,7 +69,8 @@ def test_small_slabs_share_a_task() -> None:
 
 
 def test_several_objects_share_a_task() -> None:
-    other = replace(staged(128), key="cd" * 32)
+    other = staged(128)
+    other = replace(other, ref=replace(other.ref, key="cd" * 32))
     ((name, batch),) = batches([*encodes(staged(128)), *encodes(other)])
     assert name == "abababababab-and-1-more"
     assert len(batch) == 8

@@ -94,7 +94,7 @@ def test_prefect_retries_what_may_pass_and_nothing_else(
         raise error
 
     monkeypatch.setitem(driving.FUNCTIONS, Step.CHECK, already_proven)
-    call = Call(CallId(REF.key, Step.CHECK), (REF, "/archive", "default"))
+    call = Call(CallId(REF.key, Step.CHECK), (REF, "/archive"))
 
     @flow
     def once() -> None:

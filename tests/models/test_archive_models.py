@@ -274,11 +274,12 @@ def test_a_broken_object_is_not_replaced(provers: None, archive: Path, registry:
 
 def test_only_proven_and_smaller_objects_replace(archive: Path) -> None:
     path = max(archive.glob("objects/*.zip"), key=lambda path: path.stat().st_size)
-    proof = steps.Proof(str(archive), path.stem, "fast", str(path), "0" * 64, path.stat().st_size)
-    with pytest.raises(VerificationError, match="expected a proof"):
-        replacing.replace_object(proof)
     (record,) = (r for r in steps.inspect(archive) if r.key == path.stem)
-    proof = replace(proof, pid=1, files=record.files, record=record)
+    ref, size = steps.ObjectRef(str(archive), path.stem, "fast"), path.stat().st_size
+    proof = steps.Proof(ref, str(path), "0" * 64, size, 1, record.files, 0.0, record)
+    for other in (replace(proof, pid=0), replace(proof, files=record.files - 1)):
+        with pytest.raises(VerificationError, match="expected a proof"):
+            replacing.replace_object(other)
     with pytest.raises(ArchiveError, match="the old object stays"):
         replacing.replace_object(proof)
 
@@ -369,7 +370,7 @@ def test_compress_chooses_a_model_and_takes_it_along(
     ]
     assert "% more bytes than model-" in record.trials[0].reason
     assert steps.verify(archive).models == 1
-    assert steps.already_proven(plan, archive, "fast") is not None
+    assert steps.already_proven(plan, archive) is not None
     # what the archive has is offered to whatever comes later, without any registry
     inventory = steps.scan([source / "odd-1"])
     with steps.archive_lock(archive):

@@ -14,10 +14,10 @@ from medzip.archive.records import (
     SeriesRecord,
     SlabRecord,
     StageSeconds,
-    Summary,
     Verdict,
     VolumeRecord,
 )
+from medzip.archive.summary import Summary
 from medzip.report import PeerRecord, residual_picture, rows_from
 from medzip.report.machine import Machine
 

@@ -18,7 +18,7 @@ from medzip.report.schema import SCHEMAS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from medzip.archive.records import Summary
+    from medzip.archive.summary import Summary
     from medzip.report.machine import Machine
 
 LATER = datetime(2027, 1, 1, tzinfo=UTC)

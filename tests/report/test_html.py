@@ -16,7 +16,7 @@ from medzip.report.html import page
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from medzip.archive.records import Summary
+    from medzip.archive.summary import Summary
     from medzip.report.machine import Machine
 
 _VOID = {"meta", "link", "img", "br", "line", "rect", "input"}

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from medzip.archive.records import ModelTrial, Summary
+from medzip.archive.records import ModelTrial
 from medzip.report import GainRecord, read_report_rows, rows_from, write_report_rows
 from medzip.report.html import page
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from medzip.archive.summary import Summary
     from medzip.report import ReportRows
     from medzip.report.machine import Machine
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from medzip.archive.layout import StrPath
-    from medzip.archive.records import Event
+    from medzip.archive.summary import Event
 
 __all__ = [
     "Candidate",

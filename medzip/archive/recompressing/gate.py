@@ -14,7 +14,7 @@ from medzip.archive.replacing import replace_object
 from medzip.models.registry import Registry
 
 if TYPE_CHECKING:
-    from medzip.archive.records import Proof
+    from medzip.archive.handles import Proof
 
 __all__ = ["Gate"]
 

@@ -13,8 +13,10 @@ from medzip.archive.recompressing.records import Candidate, Outcome, Recompresse
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from medzip.archive.handles import Proof, Sealed
     from medzip.archive.recompressing.records import Prepared, Turn
-    from medzip.archive.records import Event, Failure, Proof, Sealed
+    from medzip.archive.records import Failure
+    from medzip.archive.summary import Event
 
 __all__ = ["Recompressing"]
 

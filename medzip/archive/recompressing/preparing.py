@@ -20,8 +20,9 @@ from medzip.models import reference_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from medzip.archive.handles import Staged
     from medzip.archive.layout import StrPath
-    from medzip.archive.records import ModelTrial, Staged
+    from medzip.archive.records import ModelTrial
 
 __all__ = ["candidates", "prepare", "worth_coding", "worth_fitting"]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from medzip.archive.records import NAME_DIGITS
 
 if TYPE_CHECKING:
-    from medzip.archive.records import Failure, Fitted, ModelTrial, Proof, SeriesRecord, Staged
+    from medzip.archive.handles import Fitted, Proof, Staged
+    from medzip.archive.records import Failure, ModelTrial, SeriesRecord
 
 __all__ = [
     "Candidate",
