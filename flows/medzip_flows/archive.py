@@ -11,39 +11,33 @@ failed or does not match, 2 usage. A source that does not exist is a failure, as
 
 from __future__ import annotations
 
-import logging
-import sys
 import time
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from medzip_tasks.archive import publish_index, scan_sources
 from medzip_tasks.batches import lots_of
 from medzip_tasks.driving import Driver
 from medzip_tasks.policy import StepFailedError
+from medzip_tasks.progress import Progress
 from prefect import flow
-from prefect.states import Failed
 
 from medzip import archive as steps
-from medzip.archive import SeriesRecord, Summary
+from medzip.archive import Summary
 from medzip.archive.compressing import check_places
 from medzip.archive.line import Archiving
-from medzip.errors import MedZipError
-from medzip_flows.artifacts import Progress, objects_table
-from medzip_flows.cluster import ClusterSpec
-from medzip_flows.console import told_on_stderr
+from medzip_flows.artifacts import objects_table
+from medzip_flows.cluster import LOCAL, Where
 from medzip_flows.reporting import COMPARED, report_run
-from medzip_flows.workers import workers_of
+from medzip_flows.running import absolute, absolute_all, at_work, ended
+from medzip_flows.workers import workers_at
 
 if TYPE_CHECKING:
-    from prefect_dask import DaskTaskRunner
+    from medzip.archive import ObjectPlan, SeriesRecord
+    from medzip_flows.workers import Workers
 
-    from medzip.archive import ObjectPlan
-
-__all__ = ["IncompleteError", "archive_cohort"]
+__all__ = ["archive_cohort"]
 
 
 @flow(name="medzip-archive", flow_run_name="archive-{profile}", persist_result=False)
@@ -51,17 +45,12 @@ def archive_cohort(
     source: str | list[str],
     archive: str,
     profile: Literal["fast", "default", "max"] = "default",
-    workers: int | None = None,
-    cluster: str | None = None,
-    scheduler: str | None = None,
+    where: Where = LOCAL,
     report: str | None = None,
     compare: int = COMPARED,
     models: str | None = None,
-) -> Any:
+) -> Summary:
     """Compress everything under SOURCE into ARCHIVE and prove that every byte comes back.
-
-    The runner is opened here and not bound to the flow, because which cluster to use is a
-    parameter, and Prefect binds a runner before it knows the parameters.
 
     Parameters
     ----------
@@ -71,12 +60,8 @@ def archive_cohort(
         Folder of the archive; created if missing, added to if there.
     profile : {"fast", "default", "max"}
         How much work to put into small bytes.
-    workers : int, optional
-        Worker processes of a cluster started for this run (default 2, or as the cluster file says).
-    cluster : str, optional
-        YAML file that describes the Dask cluster, such as infra/dask/slurm.yaml.
-    scheduler : str, optional
-        Address of a Dask scheduler that already runs.
+    where : Where
+        Workers, cluster or scheduler; two workers on this machine if not given.
     report : str, optional
         Folder of the report (rows/ and report.html); ARCHIVE-report beside the archive if not
         given. Not inside it, since there every byte is covered by a digest.
@@ -100,69 +85,34 @@ def archive_cohort(
     ClusterError
         If the cluster makes no sense or has no workers.
     """
-    started = datetime.now(UTC)
-    clock = time.monotonic()
-    sources = tuple(
-        str(Path(s).absolute()) for s in ([source] if isinstance(source, str) else source)
-    )
-    archive = str(Path(archive).absolute())
-    spec = ClusterSpec.read(
-        path=Path(cluster) if cluster else None, scheduler=scheduler, workers=workers
-    )
-    logging.getLogger("medzip").setLevel(logging.INFO)
-    with told_on_stderr(), ExitStack() as held:
+    started, clock = datetime.now(UTC), time.monotonic()
+    sources, archive = absolute_all(source), absolute(archive)
+    line = Archiving(archive, profile, absolute(models) if models else None)
+    with at_work(where):
         check_places(sources, archive)
-        held.enter_context(steps.archive_lock(archive))
-        runner, workers = held.enter_context(workers_of(spec))
-        inventory = runner.submit(scan_sources, {"sources": sources}).result()
-        registry = None if models is None else str(Path(models).absolute())
-        line = Archiving(archive, profile, registry)
-        records = _archive_all(runner, workers, inventory.plans, line)
-        failures = inventory.failures + tuple(r.failure for r in records if r.failure is not None)
-        runner.submit(publish_index, {"archive": archive, "records": records}).result()
-        summary = Summary(archive, profile, records, failures, time.monotonic() - clock)
-        objects_table(summary)
-        try:
-            report_run(runner, summary, report or f"{archive}-report", started, compare)
-        except StepFailedError as error:  # the archive is proven all the same
-            summary = replace(summary, failures=(*failures, error.failure))
-    if summary.ok:
-        return summary
-    for failure in summary.failures:
-        # not through the log: that goes to Prefect's server, and a path may name a patient
-        print(f"{failure.name}: {failure.message}", file=sys.stderr)
-    error = IncompleteError(summary)
-    return Failed(message=str(error), data=error)
+        with steps.archive_lock(archive), workers_at(where) as workers:
+            inventory = workers.run(scan_sources, sources=sources)
+            records = _through_the_line(workers, line, inventory.plans)
+            workers.run(publish_index, archive=archive, records=records)
+            failures = (*inventory.failures, *line.failures)
+            summary = Summary(archive, profile, records, failures, time.monotonic() - clock)
+            objects_table(summary)
+            try:
+                report_run(workers, summary, report or f"{archive}-report", started, compare)
+            except StepFailedError as error:  # the archive is proven all the same
+                summary = replace(summary, failures=(*failures, error.failure))
+    state: Summary = ended(summary)
+    return state
 
 
-class IncompleteError(MedZipError):
-    """Something under the sources is not proven; the text names no file.
-
-    Attributes
-    ----------
-    summary : Summary
-        What was done all the same, and every failure.
-    """
-
-    def __init__(self, summary: Summary) -> None:
-        failed = sum(record.failure is not None for record in summary.objects)
-        super().__init__(
-            f"expected everything to be proven, got {len(summary.failures)} failures "
-            f"({failed} of {len(summary.objects)} objects; the others are proven); "
-            "mend their causes and run again"
-        )
-        self.summary = summary
-
-    def __reduce__(self) -> tuple[type[IncompleteError], tuple[Summary]]:
-        return type(self), (self.summary,)
-
-
-def _archive_all(
-    runner: DaskTaskRunner, workers: int, plans: tuple[ObjectPlan, ...], line: Archiving
+def _through_the_line(
+    workers: Workers, line: Archiving, plans: tuple[ObjectPlan, ...]
 ) -> tuple[SeriesRecord, ...]:
-    """Take every object through the line; returns one record each in the order of their keys."""
-    progress = Progress(len(plans), sum(plan.raw_bytes for plan in plans))
-    for lot in Driver(runner, line).run(lots_of(plans), 2 * workers + 2):
-        for plan in lot:
-            progress.advance(line.ended[plan.key])
+    """Bring every object to its end; gives one record each in the order of their keys."""
+    size = sum(plan.raw_bytes for plan in plans)
+    with Progress("medzip-progress", "objects", len(plans), size) as progress:
+        for lot in Driver(workers.runner, line).run(lots_of(plans), workers.lots):
+            for record in (line.ended[plan.key] for plan in lot):
+                sizes = f"{record.raw_bytes} -> {record.encoded_bytes} bytes"
+                progress.advance(f"{record.name} {record.verdict.value}, {sizes}", record.raw_bytes)
     return tuple(line.ended[key] for key in sorted(line.ended))

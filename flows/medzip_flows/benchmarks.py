@@ -11,11 +11,11 @@ something failed (the figures of all else are there), 2 usage.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medzip_tasks.benchmarks import measure_model, measure_others
+from medzip_tasks.progress import Progress
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
@@ -25,17 +25,14 @@ from medzip.papers.benchmarks.heat import heat_rows
 from medzip.papers.benchmarks.plan import plan_jobs
 from medzip.papers.benchmarks.sizes import sized
 from medzip.papers.benchmarks.writing import write_run
-from medzip_flows.cluster import ClusterSpec
-from medzip_flows.console import told_on_stderr
-from medzip_flows.gathering import gathered, tell
-from medzip_flows.workers import on_gpu, workers_of
+from medzip_flows.cluster import LOCAL, Where
+from medzip_flows.running import absolute, at_work, tell
+from medzip_flows.workers import gathered, on_gpu, workers_at
 
 if TYPE_CHECKING:
     from medzip.papers.benchmarks.results import Reproduction
 
 __all__ = ["run_benchmarks"]
-
-PROGRESS = "medzip-benchmarks-progress"
 
 
 @flow(name="medzip-benchmarks", flow_run_name="benchmarks-{size}", persist_result=False)
@@ -48,11 +45,11 @@ def run_benchmarks(
     results: str | None = None,
     document: str | None = None,
     device: str = "auto",
-    workers: int | None = None,
-    cluster: str | None = None,
-    scheduler: str | None = None,
+    where: Where = LOCAL,
 ) -> dict[str, Any]:
     """Train and measure the papers' models on a cohort, and write what came out.
+
+    Many parameters: each is one of a deployment, typed by name; all but two have a default.
 
     Parameters
     ----------
@@ -70,8 +67,8 @@ def run_benchmarks(
         Where the figures (JSON) and the page (Markdown) go beside OUT.
     device : str
         "cpu", "cuda" or "auto". Where workers offer the Dask resource GPU, models train on it.
-    workers, cluster, scheduler
-        As `archive_cohort` has them.
+    where : Where
+        As `archive_cohort` has it.
 
     Returns
     -------
@@ -84,36 +81,33 @@ def run_benchmarks(
         If the cluster makes no sense or has no workers.
     """
     chosen = sized(size, changes)
-    folder = Path(out).absolute()
-    parameters = {
-        "cohort": str(Path(cohort).absolute()),
-        "unseen": None if unseen is None else str(Path(unseen).absolute()),
-        "size": chosen,
-    }
-    members = choose_cohort(parameters["cohort"], parameters["unseen"], chosen)
-    spec = ClusterSpec.read(
-        path=Path(cluster) if cluster else None, scheduler=scheduler, workers=workers
-    )
-    logging.getLogger("medzip").setLevel(logging.INFO)
-    with told_on_stderr(), workers_of(spec) as (runner, _):
-        with on_gpu(runner):
-            train = {"folder": str(folder), "device": device, **parameters}
-            models = {
-                job.key: runner.submit(measure_model, {"label": job.key, "job": job, **train})
-                for job in plan_jobs(chosen)
+    cohort, out = absolute(cohort), absolute(out)
+    unseen = absolute(unseen) if unseen else None
+    volumes = {"cohort": cohort, "unseen": unseen, "size": chosen}
+    with at_work(where):
+        members = choose_cohort(cohort, unseen, chosen)
+        with workers_at(where) as workers:
+            with on_gpu(workers.runner):
+                run = {"folder": out, "device": device, **volumes}
+                models = {
+                    job.key: workers.begin(measure_model, label=job.key, job=job, **run)
+                    for job in plan_jobs(chosen)
+                }
+            others = {
+                f"others-{name}": workers.begin(measure_others, label=name, **volumes)
+                for name in members.names
             }
-        others = {
-            f"others-{name}": runner.submit(measure_others, {"label": name, **parameters})
-            for name in members.names
-        }
-        done, failed = gathered(models | others, PROGRESS, "models and codecs measured")
+            progress = Progress(
+                "medzip-benchmarks-progress", "models and volumes", len(models) + len(others)
+            )
+            done, failed = gathered(models | others, progress)
         for failure in failed.values():
             tell(failure)
-    trained = [done[key] for key in models if key in done]
-    rows = [row for name in others for row in done.get(name, ())]
-    found = collect(chosen, members, trained, rows)
-    paths = write_run(found, folder, results, document)
-    _artifacts(found, paths["document"])
+        trained = [done[key] for key in models if key in done]
+        rows = [row for name in others for row in done.get(name, ())]
+        found = collect(chosen, members, trained, rows)
+        paths = write_run(found, Path(out), results, document)
+        _artifacts(found, paths["document"])
     return {"models": len(trained), "failed": sorted(failed)} | paths
 
 

@@ -23,8 +23,10 @@ from medzip_tasks.policy import StepFailedError
 from medzip.archive import restore, verify
 from medzip.bench.demo import build_demo_cohort
 from medzip.errors import MedZipError
-from medzip_flows.archive import IncompleteError, archive_cohort
+from medzip_flows.archive import archive_cohort
+from medzip_flows.cluster import Where
 from medzip_flows.console import print_summary
+from medzip_flows.running import IncompleteError
 
 __all__ = ["differences", "main"]
 
@@ -78,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
             str(source),
             str(archive),
             profile=arguments.profile,
-            workers=arguments.workers,
+            where=Where(workers=arguments.workers),
             report=str(report),
         )
     except IncompleteError as error:

@@ -9,13 +9,12 @@ failed, 2 usage.
 
 from __future__ import annotations
 
-import logging
-from contextlib import ExitStack
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medzip_tasks.batches import evenly
 from medzip_tasks.policy import StepFailedError
+from medzip_tasks.progress import Progress
 from medzip_tasks.sampling import find_series, sample_lot
 from medzip_tasks.training import write_sampling_page
 from prefect import flow
@@ -24,23 +23,18 @@ from medzip.archive import Failure
 from medzip.training.forms import form_named
 from medzip.training.sampling import finished
 from medzip.training.store import SampleStore
-from medzip_flows.cluster import ClusterSpec
-from medzip_flows.console import told_on_stderr
-from medzip_flows.gathering import gathered, tell
-from medzip_flows.training_artifacts import samples_table
-from medzip_flows.workers import workers_of
+from medzip_flows.artifacts import samples_table
+from medzip_flows.cluster import LOCAL, Where
+from medzip_flows.running import absolute, absolute_all, at_work, tell
+from medzip_flows.workers import gathered, workers_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from prefect_dask import DaskTaskRunner
-
     from medzip.volumes import Series
+    from medzip_flows.workers import Workers
 
 __all__ = ["sample_training_set"]
-
-MOST_TASKS = 256
-"""Tasks of a sampling, at most: each stays in the scheduler's memory."""
 
 
 @flow(name="medzip-sample", flow_run_name="sample-{voxels}", persist_result=False)
@@ -51,10 +45,8 @@ def sample_training_set(
     form: str = "default",
     modality: str = "",
     seed: int = 0,
-    workers: int | None = None,
-    cluster: str | None = None,
-    scheduler: str | None = None,
     report: str | None = None,
+    where: Where = LOCAL,
 ) -> dict[str, Any]:
     """Draw a training set from a cohort into a sample store.
 
@@ -73,10 +65,10 @@ def sample_training_set(
         "CT" or "MR" for those alone.
     seed : int
         Of every choice; the same arguments give the same store.
-    workers, cluster, scheduler
-        As `archive_cohort` has them.
     report : str, optional
-        The page to write; sampling.html beside the store if not given.
+        The page to write; STORE-sampling.html beside the store if not given.
+    where : Where
+        As `archive_cohort` has it.
 
     Returns
     -------
@@ -90,33 +82,26 @@ def sample_training_set(
     ClusterError
         If the cluster makes no sense or has no workers.
     """
-    sources = tuple(
-        str(Path(s).absolute()) for s in ([source] if isinstance(source, str) else source)
-    )
-    folder = Path(store).absolute()
-    spec = ClusterSpec.read(
-        path=Path(cluster) if cluster else None, scheduler=scheduler, workers=workers
-    )
-    logging.getLogger("medzip").setLevel(logging.INFO)
-    with told_on_stderr(), ExitStack() as held:
+    sources, folder = absolute_all(source), absolute(store)
+    with at_work(where):
         wanted = form_named(form)
-        runner, _ = held.enter_context(workers_of(spec))
-        cohort = runner.submit(find_series, {"sources": sources, "modality": modality}).result()
-        plan = SampleStore.plan(folder, wanted, [one.about for one in cohort], voxels, seed)
-        _sample_all(runner, cohort, plan)
-        done = finished(plan)
-        samples_table(done)
-        page = report or str(folder.with_name(f"{folder.name}-sampling.html"))
-        runner.submit(write_sampling_page, {"store": str(folder), "out": page}).result()
+        with workers_at(where) as workers:
+            cohort = workers.run(find_series, sources=sources, modality=modality)
+            plan = SampleStore.plan(folder, wanted, [one.about for one in cohort], voxels, seed)
+            _sample_all(workers, cohort, plan)
+            done = finished(plan)
+            samples_table(done)
+            page = report or f"{folder}-sampling.html"
+            workers.run(write_sampling_page, store=folder, out=page)
     return {
-        "store": str(folder),
+        "store": folder,
         "digest": done.digest,
         "series": len(done.sampled),
         "samples": sum(one.rows for one in done.sampled),
     }
 
 
-def _sample_all(runner: DaskTaskRunner, cohort: Sequence[Series], store: SampleStore) -> None:
+def _sample_all(workers: Workers, cohort: Sequence[Series], store: SampleStore) -> None:
     """Sample all series, a lot a task.
 
     Raises
@@ -124,16 +109,18 @@ def _sample_all(runner: DaskTaskRunner, cohort: Sequence[Series], store: SampleS
     StepFailedError
         The first failure, when all others are done.
     """
-    size = -(-len(cohort) // MOST_TASKS)
-    lots = [tuple(cohort[first : first + size]) for first in range(0, len(cohort), size)]
-    labels = [lot[0].name + (f"-and-{len(lot) - 1}-more" if len(lot) > 1 else "") for lot in lots]
-    futures = {
-        label: runner.submit(sample_lot, {"label": label, "items": lot, "store": store})
-        for label, lot in zip(labels, lots, strict=True)
-    }
-    done, failed = gathered(futures, "medzip-sampling-progress", "series sampled")
+    lots = evenly(cohort)
+    progress = Progress("medzip-sampling-progress", "lots of series", len(lots))
+    done, failed = gathered(
+        {
+            label: workers.begin(sample_lot, label=label, items=lot, store=store)
+            for label, lot in lots.items()
+        },
+        progress,
+    )
     failures = [one for one in chain(*done.values()) if isinstance(one, Failure)]
-    for failure in (*failures, *failed.values()):
+    failures += failed.values()
+    for failure in failures:
         tell(failure)
-    for failure in (*failures, *failed.values()):
-        raise StepFailedError(failure, transient=False)
+    if failures:
+        raise StepFailedError(failures[0], transient=False)

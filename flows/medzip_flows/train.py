@@ -9,8 +9,6 @@ ends in the same model. Exit codes: 0 done, 1 something failed, 2 usage.
 
 from __future__ import annotations
 
-import logging
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +18,10 @@ from prefect import flow
 from medzip.papers.training.run import PredictorRun  # noqa: TC001 - Prefect reads annotations
 from medzip.training.network import NetworkRun
 from medzip.training.run import work_folder
-from medzip_flows.cluster import ClusterSpec
-from medzip_flows.console import told_on_stderr
-from medzip_flows.training_artifacts import training_artifacts
-from medzip_flows.workers import on_gpu, workers_of
+from medzip_flows.artifacts import training_artifacts
+from medzip_flows.cluster import LOCAL, Where
+from medzip_flows.running import absolute, at_work
+from medzip_flows.workers import on_gpu, workers_at
 
 __all__ = ["train_on_samples"]
 
@@ -36,9 +34,7 @@ def train_on_samples(
     work: str | None = None,
     publish: str | None = None,
     report: str | None = None,
-    workers: int | None = None,
-    cluster: str | None = None,
-    scheduler: str | None = None,
+    where: Where = LOCAL,
 ) -> dict[str, Any]:
     """Train a model on a sample store.
 
@@ -58,8 +54,8 @@ def train_on_samples(
         Registry (of an archive: ARCHIVE/models) to publish the model in.
     report : str, optional
         The page to write; MODELS-<digest>.html beside the models if not given.
-    workers, cluster, scheduler
-        As `archive_cohort` has them. Where workers offer the Dask resource GPU, one of them trains.
+    where : Where
+        As `archive_cohort` has it. Where workers offer the Dask resource GPU, one of them trains.
 
     Returns
     -------
@@ -74,33 +70,22 @@ def train_on_samples(
         If the cluster makes no sense or has no workers.
     """
     run = run or NetworkRun()
-    samples, target = Path(store).absolute(), Path(models).absolute()
-    folder = Path(work).absolute() if work else work_folder(samples, run)
-    spec = ClusterSpec.read(
-        path=Path(cluster) if cluster else None, scheduler=scheduler, workers=workers
-    )
-    logging.getLogger("medzip").setLevel(logging.INFO)
-    with told_on_stderr(), ExitStack() as held:
-        runner, _ = held.enter_context(workers_of(spec))
-        parameters = {
-            "label": folder.name,
-            "store": str(samples),
-            "models": str(target),
-            "work": str(folder),
-            "run": run,
-        }
-        with on_gpu(runner):
-            future = runner.submit(train_model, parameters)
+    store, models = absolute(store), absolute(models)
+    work = absolute(work or str(work_folder(store, run)))
+    with at_work(where), workers_at(where) as workers:
+        with on_gpu(workers.runner):
+            label = Path(work).name
+            future = workers.begin(
+                train_model, label=label, store=store, models=models, work=work, run=run
+            )
         trained = future.result()
         training_artifacts(trained)
-        page = report or str(target.with_name(f"{target.name}-{trained.digest[:12]}.html"))
-        paths = {"folder": str(trained.folder), "out": page}
-        runner.submit(write_training_page, paths).result()
+        folder, page = str(trained.folder), report or f"{models}-{trained.digest[:12]}.html"
+        workers.run(write_training_page, folder=folder, out=page)
         if publish is not None:
-            registry = {"folder": str(trained.folder), "registry": str(Path(publish).absolute())}
-            runner.submit(publish_model, registry).result()
+            workers.run(publish_model, folder=folder, registry=absolute(publish))
     return {
-        "folder": str(trained.folder),
+        "folder": folder,
         "digest": trained.digest,
         "bits": trained.mean_bits,
         "resumed": trained.resumed,

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import dask
+from dask.base import annotate
+from medzip_tasks.policy import StepFailedError
 from medzip_tasks.worker import WorkerSetup
 from prefect.client.orchestration import get_client
+from prefect.futures import as_completed
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from medzip_flows.cluster import ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from prefect_dask import DaskTaskRunner
+    from medzip_tasks.progress import Progress
+    from prefect import Task
+    from prefect.futures import PrefectFuture
+    from prefect_dask.task_runners import DaskTaskRunner
 
-    from medzip_flows.cluster import ClusterSpec
+    from medzip.archive import Failure
+    from medzip_flows.cluster import ClusterSpec, Where
 
-__all__ = ["GPU", "on_gpu", "workers_of"]
+__all__ = ["GPU", "Workers", "gathered", "on_gpu", "workers_at"]
 
 WORKERS_TIMEOUT = 60
 """Seconds to wait for the first worker of a scheduler that already runs."""
@@ -28,24 +35,75 @@ GPU = "GPU"
 """Name of the Dask resource that workers with a GPU offer: `dask worker --resources GPU=1`."""
 
 
+@dataclass(frozen=True)
+class Workers:
+    """Workers that are there, or will be.
+
+    Attributes
+    ----------
+    runner : DaskTaskRunner
+        What their tasks are given to; open.
+    count : int
+        How many to plan for.
+    """
+
+    runner: DaskTaskRunner
+    count: int
+
+    @property
+    def lots(self) -> int:
+        """Lots of objects to have in hand, so that no worker waits for the next one."""
+        return 2 * self.count + 2
+
+    def begin(self, task: Task[..., Any], **parameters: Any) -> PrefectFuture[Any]:
+        """Begin a task."""
+        return self.runner.submit(task, parameters)
+
+    def run(self, task: Task[..., Any], **parameters: Any) -> Any:
+        """Run a task; gives what it returns, or raises what it raises."""
+        return self.begin(task, **parameters).result()
+
+
 @contextmanager
-def workers_of(spec: ClusterSpec) -> Iterator[tuple[DaskTaskRunner, int]]:
-    """Open a cluster; gives its task runner and how many workers to plan for.
+def workers_at(where: Where) -> Iterator[Workers]:
+    """Open a cluster for a run.
+
+    The runner is opened here and not bound to the flow, because which cluster to use is a
+    parameter, and Prefect binds a runner before it knows the parameters.
 
     Raises
     ------
     ClusterError
         If the cluster makes no sense or has no workers.
     """
+    spec = where.spec()
     with _api_for_workers(), spec.start() as runner:
-        yield runner, _prepare(runner, spec)
+        yield Workers(runner, _prepare(runner, spec))
+
+
+def gathered(
+    futures: Mapping[str, PrefectFuture[Any]], progress: Progress
+) -> tuple[dict[str, Any], dict[str, Failure]]:
+    """Wait for tasks, by any name; gives results by name, and what failed."""
+    names = {id(future): name for name, future in futures.items()}
+    done: dict[str, Any] = {}
+    failed: dict[str, Failure] = {}
+    with progress:
+        for future in as_completed(list(futures.values())):
+            name = names[id(future)]
+            try:
+                done[name] = future.result()
+            except StepFailedError as error:
+                failed[name] = error.failure
+            progress.advance(f"{name} {'failed' if name in failed else 'done'}")
+    return done, failed
 
 
 def on_gpu(runner: DaskTaskRunner) -> AbstractContextManager[object]:
     """Tasks submitted within take one GPU of a worker; anywhere where no worker offers one."""
     workers = runner.client.scheduler_info(n_workers=-1)["workers"]
     if any(worker.get("resources", {}).get(GPU, 0) >= 1 for worker in workers.values()):
-        return dask.annotate(resources={GPU: 1})
+        return annotate(resources={GPU: 1})
     return nullcontext()
 
 

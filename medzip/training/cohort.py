@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from medzip.archive.describing import object_paths
+from medzip.canonical import digest_of
 from medzip.errors import SourceError
 from medzip.fitting.fit import LEAST_VOXELS
 from medzip.volumes import find_volumes
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from medzip.volumes import Series
 
-__all__ = ["find_cohort"]
+__all__ = ["cohort_name", "find_cohort"]
 
 
 def find_cohort(
@@ -47,3 +49,19 @@ def find_cohort(
             "voxels, got none; name a folder with images or an archive"
         )
     return tuple(found[key] for key in sorted(found))
+
+
+def cohort_name(folders: Sequence[str], archive: str, **about: Any) -> str:
+    """Name of the store that samples of folders go to, for an archive.
+
+    Parameters
+    ----------
+    folders
+        Where the samples come from.
+    archive
+        Once it holds more, and is among the folders, they are other samples.
+    about
+        What else decides the samples.
+    """
+    keys = sorted(path.stem for path in object_paths(archive)) if archive in folders else []
+    return digest_of({"folders": list(folders), "objects": keys, **about})[:12]

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from medzip.archive import ObjectPlan
     from medzip.archive.line import Call
+    from medzip.volumes import Series
 
-__all__ = ["batches", "label", "lots_of"]
+__all__ = ["batches", "evenly", "label", "lots_of"]
 
 SMALL_BYTES = 4 * 2**20
 """Objects below this share a lot."""
@@ -29,6 +30,8 @@ TASK_VOXELS = 8 * 2**20
 """Voxels that make an encode task worth its cost: a few seconds."""
 MAX_TASKS = 64
 """Encode tasks an object, at most."""
+MAX_SHARES = 256
+"""Tasks that series to learn from are shared out among, at most."""
 
 
 def lots_of(plans: Sequence[ObjectPlan]) -> list[tuple[ObjectPlan, ...]]:
@@ -55,6 +58,13 @@ def lots_of(plans: Sequence[ObjectPlan]) -> list[tuple[ObjectPlan, ...]]:
     return sorted(
         [*large, *shared], key=lambda lot: (-sum(plan.raw_bytes for plan in lot), lot[0].key)
     )
+
+
+def evenly(series: Sequence[Series]) -> dict[str, tuple[Series, ...]]:
+    """Share series out among tasks, by the label of each."""
+    size = -(-len(series) // MAX_SHARES)
+    lots = [tuple(series[first : first + size]) for first in range(0, len(series), size)]
+    return {label([one.name for one in lot]): lot for lot in lots}
 
 
 def label(names: Sequence[str]) -> str:

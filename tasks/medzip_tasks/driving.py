@@ -15,7 +15,7 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import dask
+from dask.base import annotate
 
 from medzip.archive import Failure
 from medzip.archive.driving import FUNCTIONS, HERE, attempt
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from prefect.futures import PrefectFuture
-    from prefect_dask import DaskTaskRunner
+    from prefect_dask.task_runners import DaskTaskRunner
 
     from medzip.archive.line import Call, Line
 
@@ -148,4 +148,4 @@ class Driver:
         others = [address for address, pid in processes.items() if pid not in sealers]
         if not others:
             return nullcontext()
-        return dask.annotate(workers=others, allow_other_workers=True)
+        return annotate(workers=others, allow_other_workers=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medzip.bench.archived import Beside, beside
+from medzip.bench.archived import Beside, beside, comparable, pictured
 from medzip.report import render_report, rows_from, write_report_rows
 from medzip_tasks.policy import StepFailedError, run_each
 from medzip_tasks.step import step
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from medzip.archive import Failure, Summary
     from medzip.report import GainRecord
 
-__all__ = ["Comparison", "compare_series", "write_report"]
+__all__ = ["Comparison", "compare_series", "comparisons", "write_report"]
+
+LOT_VOXELS = 2**20
+"""Voxels of objects that share a task."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,22 @@ class Comparison:
     key: str
     name: str
     picture: bool
+
+
+def comparisons(summary: Summary, most: int) -> list[tuple[Comparison, ...]]:
+    """Group the largest objects with voxels, so many at most, so that small ones share a task."""
+    drawn = pictured(summary.objects)
+    largest = sorted(comparable(summary.objects), key=lambda record: (-record.voxels, record.key))
+    lots: list[tuple[Comparison, ...]] = []
+    lot: list[Comparison] = []
+    voxels = 0
+    for record in largest[:most]:
+        lot.append(Comparison(summary.archive, record.key, record.name, record.key in drawn))
+        voxels += record.voxels
+        if voxels >= LOT_VOXELS:
+            lots.append(tuple(lot))
+            lot, voxels = [], 0
+    return [*lots, tuple(lot)] if lot else lots
 
 
 @step("compare-{label}", hours=1)

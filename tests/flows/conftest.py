@@ -31,7 +31,7 @@ from prefect.settings import PREFECT_HOME, PREFECT_LOCAL_STORAGE_PATH, temporary
 from prefect.testing.utilities import prefect_test_harness  # noqa: E402
 from pydicom.data import get_testdata_file  # noqa: E402
 
-from medzip_flows.cluster import PRE_SPAWN, ClusterSpec  # noqa: E402
+from medzip_flows.cluster import PRE_SPAWN, Where  # noqa: E402
 from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def prefect_api():
 
 @pytest.fixture(scope="session")
 def scheduler():
-    local = ClusterSpec.read(workers=2).cluster_kwargs
+    local = Where(workers=2).spec().cluster_kwargs
     with dask.config.set(PRE_SPAWN), distributed.LocalCluster(**local) as cluster:
         yield cluster.scheduler_address
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pydicom
 import pytest
-from medzip_flows.archive import IncompleteError, archive_cohort
+from medzip_flows.archive import archive_cohort
+from medzip_flows.cluster import Where
 from medzip_flows.demo import differences
+from medzip_flows.running import IncompleteError
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.sorting import FlowRunSort
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
 
 
 def run(cohort: Path, archive: Path, scheduler: str, **options: object) -> Summary:
-    return archive_cohort(str(cohort), str(archive), profile="fast", scheduler=scheduler, **options)
+    where = Where(scheduler=scheduler)
+    return archive_cohort(str(cohort), str(archive), profile="fast", where=where, **options)
 
 
 def objects(archive: Path) -> dict[str, bytes]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from medzip_tasks.batches import LOT_OBJECTS, MAX_TASKS, SMALL_BYTES, batches, label, lots_of
+from medzip_tasks.batches import (
+    LOT_OBJECTS,
+    MAX_SHARES,
+    MAX_TASKS,
+    SMALL_BYTES,
+    batches,
+    evenly,
+    label,
+    lots_of,
+)
 
 from medzip.archive import ObjectPlan, ObjectRef, Staged, StagedVolume
 from medzip.archive.line import Call, CallId, Step
@@ -79,3 +88,12 @@ def test_several_objects_share_a_task() -> None:
 def test_label_says_how_many_there_are() -> None:
     assert label(["a"]) == "a"
     assert label(["a", "b", "c"]) == "a-and-2-more"
+
+
+@pytest.mark.parametrize("count", [1, 2, MAX_SHARES, MAX_SHARES + 1, 1000])
+def test_series_are_shared_out_evenly(count: int) -> None:
+    series = [replace(plan(number, 10), key=f"{number:012x}") for number in range(count)]
+    lots = evenly(series)  # type: ignore[arg-type]  # all it asks of a series is its name
+    assert len(lots) <= MAX_SHARES
+    assert [one for lot in lots.values() for one in lot] == series
+    assert max(map(len, lots.values())) <= -(-count // MAX_SHARES)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from medzip_flows.benchmarks import run_benchmarks
+from medzip_flows.cluster import Where
 from prefect.client.orchestration import get_client
 
 from medzip.bench.phantom import ct_volume
@@ -56,7 +57,7 @@ def test_flow_measures_writes_and_goes_on(
         "out": str(out),
         "size": "tiny",
         "document": str(document),
-        "scheduler": scheduler,
+        "where": Where(scheduler=scheduler),
     }
     done = run_benchmarks(**arguments)
     assert done["failed"] == []

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from medzip_flows.cluster import Where
 from medzip_flows.demo import differences
-from medzip_flows.recompress import UnfinishedError, recompress_cohort
+from medzip_flows.recompress import recompress_cohort
+from medzip_flows.running import IncompleteError
 from prefect.client.orchestration import get_client
 
 from medzip import archive as steps
@@ -94,7 +96,7 @@ def test_trained_published_recompressed_reported(
     home: Path, scheduler: str, archive: Path, source: Path, tmp_path: Path
 ) -> None:
     before = size(archive)
-    summary = recompress_cohort(str(archive), scheduler=scheduler, **SMALL)
+    summary = recompress_cohort(str(archive), where=Where(scheduler=scheduler), **SMALL)
     assert summary.replaced == 2
     assert summary.before_bytes - summary.after_bytes > 10_000
     assert size(archive) < before
@@ -125,7 +127,7 @@ def test_trained_published_recompressed_reported(
 
     now = objects(archive)
     again = recompress_cohort(
-        str(archive), train=False, scheduler=scheduler, report=str(tmp_path / "report")
+        str(archive), train=False, where=Where(scheduler=scheduler), report=str(tmp_path / "report")
     )
     assert again.replaced == 0
     assert {one.outcome.value for one in again.objects} == {"kept"}
@@ -139,8 +141,8 @@ def test_an_object_that_fails_stays_and_the_others_go_on(
     (archive / "work").mkdir()
     (archive / "work" / victim.stem).write_text("a file where the step wants a folder")
     data = victim.read_bytes()
-    with pytest.raises(UnfinishedError) as caught:
-        recompress_cohort(str(archive), train=False, scheduler=scheduler)
+    with pytest.raises(IncompleteError) as caught:
+        recompress_cohort(str(archive), train=False, where=Where(scheduler=scheduler))
     assert str(archive) not in str(caught.value)
     outcomes = {one.key: one.outcome.value for one in caught.value.summary.objects}
     assert outcomes.pop(victim.stem) == "failed"

@@ -12,7 +12,7 @@ import dask
 import distributed
 import psutil
 import pytest
-from medzip_flows.cluster import ClusterSpec
+from medzip_flows.cluster import Where
 from medzip_flows.sample import sample_training_set
 from medzip_flows.train import train_on_samples
 from medzip_flows.workers import on_gpu
@@ -65,14 +65,19 @@ def learned(
     folder = tmp_path_factory.mktemp("learned")
     store, models = folder / "store", folder / "models"
     sampled = sample_training_set(
-        str(scans), str(store), voxels=6000, form="fast", modality="CT", scheduler=scheduler
+        str(scans),
+        str(store),
+        voxels=6000,
+        form="fast",
+        modality="CT",
+        where=Where(scheduler=scheduler),
     )
     trained = train_on_samples(
         str(store),
         str(models),
         NetworkRun(100, 256, start="fast"),
         publish=str(folder / "registry"),
-        scheduler=scheduler,
+        where=Where(scheduler=scheduler),
     )
     return Learned(store, models, sampled, trained)
 
@@ -131,7 +136,7 @@ def test_the_same_run_again_takes_up_what_is_there(learned: Learned, scheduler: 
         str(learned.store),
         str(learned.models),
         NetworkRun(100, 256, start="fast"),
-        scheduler=scheduler,
+        where=Where(scheduler=scheduler),
     )
     assert (again["digest"], again["resumed"]) == (learned.trained["digest"], 100)
 
@@ -141,13 +146,17 @@ def test_a_predictor_of_the_papers_is_trained_on_its_neighbours(
     home: Path, scheduler: str, scans: Path, tmp_path: Path
 ) -> None:
     sample_training_set(
-        str(scans), str(tmp_path / "store"), voxels=3000, form="pyramid-5-3-1", scheduler=scheduler
+        str(scans),
+        str(tmp_path / "store"),
+        voxels=3000,
+        form="pyramid-5-3-1",
+        where=Where(scheduler=scheduler),
     )
     done = train_on_samples(
         str(tmp_path / "store"),
         str(tmp_path / "models"),
         PredictorRun("lstm-32", epochs=1, backend="order0"),
-        scheduler=scheduler,
+        where=Where(scheduler=scheduler),
     )
     assert read_sequence_model(tmp_path / "models" / done["digest"]).backend == "order0"
     page = tmp_path / f"models-{done['digest'][:12]}.html"
@@ -155,16 +164,16 @@ def test_a_predictor_of_the_papers_is_trained_on_its_neighbours(
 
 
 def test_training_takes_the_worker_with_a_gpu(home: Path) -> None:
-    local = {**ClusterSpec.read(workers=1).cluster_kwargs, "processes": False}
+    local = {**Where(workers=1).spec().cluster_kwargs, "processes": False}
     with (
         distributed.LocalCluster(**local) as plain,
-        ClusterSpec.read(scheduler=plain.scheduler_address).start() as runner,
+        Where(scheduler=plain.scheduler_address).spec().start() as runner,
         on_gpu(runner),
     ):
         assert "resources" not in dask.get_annotations()
     with (
         distributed.LocalCluster(**local, resources={"GPU": 1}) as gpu,
-        ClusterSpec.read(scheduler=gpu.scheduler_address).start() as runner,
+        Where(scheduler=gpu.scheduler_address).spec().start() as runner,
         on_gpu(runner),
     ):
         assert dask.get_annotations()["resources"] == {"GPU": 1}
@@ -234,7 +243,7 @@ def test_killed_flow_goes_on_and_killed_worker_is_replaced(
         str(tmp_path / "straight"),
         NetworkRun(1500, 512, checkpoint_every=50),
         work=str(tmp_path / "work"),
-        workers=1,
+        where=Where(workers=1),
     )
     assert straight["digest"] == digest
     assert straight["resumed"] == 0
@@ -262,7 +271,7 @@ def test_deployments_sample_and_train_on_a_server(
         site.run(
             *("deployment", "run", "medzip-train/train", "--param", f"store={store}"),
             *("--param", f"models={models}", "--param", 'run={"steps": 100, "batch": 256}'),
-            *("--param", "workers=1", *watch),
+            *("--param", 'where={"workers": 1}', *watch),
         )
         assert {run["state_type"] for run in site.read("flow_runs")} == {"COMPLETED"}
         assert {artifact["key"] for artifact in site.read("artifacts")} >= {

@@ -49,8 +49,9 @@ def archive(
                 raise SourceError(
                     f"{source}: expected a file or folder, got nothing; check the path"
                 )
-        from medzip_flows.archive import IncompleteError, archive_cohort
+        from medzip_flows.archive import archive_cohort
         from medzip_flows.console import print_summary
+        from medzip_flows.running import IncompleteError
 
         try:
             summary = archive_cohort(
@@ -60,7 +61,7 @@ def archive(
                 models=None if models is None else str(models),
                 report=report,
                 compare=compare,
-                **where,
+                where=where,
             )
         except IncompleteError as error:
             summary = error.summary
@@ -109,8 +110,8 @@ def recompress(
     Many parameters: each is an option of the command line.
     """
     with told_by_the_flow(workers, cluster, scheduler) as where:
-        from medzip_flows.archive import IncompleteError
-        from medzip_flows.recompress import UnfinishedError, recompress_cohort
+        from medzip_flows.recompress import recompress_cohort
+        from medzip_flows.running import IncompleteError
 
         try:
             summary = recompress_cohort(
@@ -129,12 +130,10 @@ def recompress(
                 profile=profile.value if profile else None,
                 report=report,
                 compare=compare,
-                **where,
+                where=where,
             )
-        except UnfinishedError as error:
+        except IncompleteError as error:
             summary = error.summary
-        except IncompleteError as error:  # the flow has said why
-            raise typer.Exit(1) from error
     if as_json:
         show_json(public_gains(summary))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,7 +60,7 @@ def sample(
             modality=modality,
             seed=seed,
             report=report,
-            **where,
+            where=where,
         )
     show_line(f"{done['samples']} samples of {done['series']} series in {done['store']}")
 
@@ -112,21 +112,23 @@ def train(
         from medzip.training.kinds import run_of
         from medzip_flows.train import train_on_samples
 
-        options = {
-            "steps": steps,
-            "batch": batch,
-            "rate": rate,
-            "seed": seed,
-            "start": start,
-            "leave_out": tuple(leave_out) if leave_out else None,
-            "configuration": configuration,
-            "epochs": epochs,
-            "backend": backend,
-            "device": device,
-            "precision": precision,
-            "checkpoint_every": checkpoint_every,
-        }
-        done = train_on_samples(store, models, run_of(options), work, publish, report, **where)
+        run: Any = run_of(
+            {
+                "steps": steps,
+                "batch": batch,
+                "rate": rate,
+                "seed": seed,
+                "start": start,
+                "leave_out": tuple(leave_out) if leave_out else None,
+                "configuration": configuration,
+                "epochs": epochs,
+                "backend": backend,
+                "device": device,
+                "precision": precision,
+                "checkpoint_every": checkpoint_every,
+            }
+        )
+        done = train_on_samples(store, models, run, work, publish, report, where)
     show_line(f"{done['bits']:.4f} bits a voxel held out: {done['folder']}")
 
 
@@ -163,7 +165,7 @@ def benchmarks(
             results=results,
             document=document,
             device=device,
-            **where,
+            where=where,
         )
     show_line(f"{done['models']} models: {done['document']}")
     for key in done["failed"]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +11,8 @@ from medzip.cli.console import show_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from medzip_flows.cluster import Where
 
 __all__ = [
     "Cluster",
@@ -48,18 +49,18 @@ Page = Annotated[str | None, typer.Option("--report", metavar="HTML", help="Page
 @contextmanager
 def told_by_the_flow(
     workers: int | None, cluster: str | None, scheduler: str | None
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Where]:
     """Where a flow runs, checked before anything starts; failures that the flow has told end it."""
     from medzip_tasks.policy import StepFailedError
 
     from medzip.archive import failure_of
     from medzip.errors import MedZipError
-    from medzip_flows.cluster import ClusterError, ClusterSpec
+    from medzip_flows.cluster import ClusterError, Where
 
     try:
-        path = Path(cluster) if cluster else None
-        ClusterSpec.read(path=path, scheduler=scheduler, workers=workers).runner()
-        yield {"workers": workers, "cluster": cluster, "scheduler": scheduler}
+        where = Where(workers, cluster, scheduler)
+        where.spec().runner()
+        yield where
     except ClusterError as error:
         raise typer.BadParameter(str(error)) from error
     except StepFailedError as error:

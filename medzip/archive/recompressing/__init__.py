@@ -33,7 +33,7 @@ from medzip.archive.recompressing.records import (
 from medzip.archive.replacing import end_replacements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from medzip.archive.layout import StrPath
     from medzip.archive.summary import Event
@@ -47,7 +47,7 @@ __all__ = [
     "Recompressed",
     "Recompressing",
     "candidates",
-    "end_recompressing",
+    "finish",
     "prepare",
     "recompress",
 ]
@@ -102,18 +102,30 @@ def recompress(
             run_in_processes(line, found, workers, functions)
         else:
             run_here(line, found, functions)
-        line.lose()
-        for proof, reason in gate.left():
-            line.keep(proof.key, reason)
-        objects = sorted([*broken, *line.ended.values()], key=lambda one: one.key)
-        end_recompressing(archive, ok=all(one.failure is None for one in objects))
-    return RecompressSummary(
-        os.fspath(archive), tuple(objects), gate.model_bytes, time.perf_counter() - started
-    )
+        return finish(line, gate, broken, time.perf_counter() - started)
 
 
-def end_recompressing(archive: StrPath, *, ok: bool) -> None:
-    """Bring the index up to date; drop the work, unless something failed and may go on from it."""
-    end_replacements(archive)
-    if ok:
-        shutil.rmtree(Path(archive) / "work", ignore_errors=True)
+def finish(
+    line: Recompressing, gate: Gate, broken: Iterable[Recompressed], seconds: float
+) -> RecompressSummary:
+    """End a run: whoever waits at the gate stays, the index is brought up to date.
+
+    The work is dropped, unless something failed and may go on from it.
+
+    Parameters
+    ----------
+    line, gate
+        Of the run; nothing is left to run in it.
+    broken
+        Objects that were not tried, from `candidates`.
+    seconds
+        How long it took.
+    """
+    line.lose()
+    for proof, reason in gate.left():
+        line.keep(proof.key, reason)
+    objects = sorted([*broken, *line.ended.values()], key=lambda one: one.key)
+    end_replacements(gate.archive)
+    if all(one.failure is None for one in objects):
+        shutil.rmtree(Path(gate.archive) / "work", ignore_errors=True)
+    return RecompressSummary(gate.archive, tuple(objects), gate.model_bytes, seconds)
