@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-import medzip
+from .doc_text import PACKAGES, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PACKAGE = Path(medzip.__file__).parent
 MOST_LINES = 80
 """From `def` to the last line, docstring included."""
 MOST_PARAMETERS = 8
@@ -57,12 +55,14 @@ def faults(source: str) -> list[str]:
     return found
 
 
-MODULES = sorted(file.relative_to(PACKAGE).as_posix() for file in PACKAGE.rglob("*.py"))
+MODULES = sorted(
+    file.relative_to(ROOT).as_posix() for home in PACKAGES.values() for file in home.rglob("*.py")
+)
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_functions_can_be_read_at_once(module: str) -> None:
-    found = faults((PACKAGE / module).read_text())
+    found = faults((ROOT / module).read_text())
     assert not found, (
         f"{module}: {'; '.join(found)}; make a NamedTuple or a dataclass of what belongs together "
         "and a function of each part, or say why with 'Many parameters: ...' in the docstring"
