@@ -9,7 +9,8 @@ against. What predicts is a `model`; which there are, `medzip.models` knows.
 from medzip.codec.compiled import compiled_by_source
 
 with compiled_by_source():
-    from medzip.codec.fast.engine import Engine  # its kernels, whoever imports it first
+    # no module below needs it, but its kernels must be defined in here, whoever asks for them first
+    from medzip.codec.fast.engine import Engine
     from medzip.codec.model import Model, read_model
     from medzip.codec.profile import PROFILES, Profile, profile_named, slab_depth
     from medzip.codec.slab import FORMAT_VERSION, decode_slab, encode_slab, residual_slab

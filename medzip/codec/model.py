@@ -156,7 +156,7 @@ def read_model(data: bytes) -> Model:
         model: Model = read(data[5:-4])
     except MedZipError:
         raise
-    except (ValueError, KeyError, TypeError, struct.error) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, struct.error) as error:
         raise ModelError(
             f"expected a model as docs/format.md has it, got {type(error).__name__}: {error}; "
             "restore it from a copy"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import resource
 import struct
+import subprocess
+import sys
 from contextlib import suppress
 
 import google_crc32c
@@ -153,6 +155,8 @@ def test_models_with_bytes_left_over_or_missing_are_refused() -> None:
         MODEL.to_bytes()[:-8],
         MAGIC + b"\x02",
         MAGIC + b"\x07",
+        MAGIC + struct.pack("<BI", 2, 60_000) + b"[" * 60_000,
+        MAGIC + struct.pack("<BI", 3, 60_000) + b"[" * 60_000,
     ):
         with pytest.raises(MedZipError):
             read_model(sealed(data))
@@ -174,3 +178,33 @@ def test_compiled_kernels_follow_their_sources(tmp_path) -> None:
     assert source_digest(tmp_path) == first
     (tmp_path / "b.py").write_text("x = 2\n")
     assert source_digest(tmp_path) != first
+
+
+KERNELS = """
+import importlib, sys
+from pathlib import Path
+from numba.core.registry import CPUDispatcher
+
+importlib.import_module(sys.argv[1])
+found = 0
+for name, module in list(sys.modules.items()):
+    for kernel in vars(module).values() if name.startswith("medzip.") else ():
+        place = isinstance(kernel, CPUDispatcher) and kernel._cache.cache_path
+        if place:
+            assert Path(place).parent.name.startswith("medzip-"), (name, kernel, place)
+            found += 1
+assert found > 10, found
+"""
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "medzip.codec.fast.engine",
+        "medzip.models.network",
+        "medzip.device",
+        "medzip.papers.codec.model",
+    ],
+)
+def test_kernels_are_kept_under_that_name_whatever_is_imported_first(first: str) -> None:
+    subprocess.run([sys.executable, "-c", KERNELS, first], check=True)
