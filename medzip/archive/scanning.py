@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medzip.archive.failures import failure_of
 from medzip.archive.handles import Inventory, ObjectPlan
-from medzip.archive.layout import object_key, sha256_file
+from medzip.archive.layout import object_key
 from medzip.archive.summary import Event
 from medzip.dicom.discover import group_series, stack_files
-from medzip.dicom.header import Header, read_header
+from medzip.dicom.header import Header, read_hashed
 from medzip.dicom.records import FileEntry
-from medzip.dicom.walk import name_trees, unreadable, walk
+from medzip.dicom.walk import Directory, File, Link, name_trees, unreadable, walk
+from medzip.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from medzip.archive.layout import StrPath
+    from medzip.archive.records import Failure
 
 __all__ = ["scan"]
 
@@ -55,35 +54,43 @@ def scan(sources: Sequence[StrPath], on_event: Callable[[Event], None] | None = 
         source is a failure in the inventory, not an exception.
     """
     trees = name_trees(sources)
-    found = walk(trees)
-    failures = [failure_of(None, "scan", error) for error in found.errors]
     items: list[_Item] = []
-    for number, (path, source) in enumerate(found.files):
-        try:
-            items.append(_read(path, source))
-        except OSError as error:
-            failures.append(failure_of(None, "scan", unreadable(source, error)))
-        if on_event:
-            on_event(Event("scan", "", number + 1, len(found.files)))
+    links: list[tuple[str, str]] = []
+    directories: list[str] = []
+    failures: list[Failure] = []
+    for found in walk(trees):
+        match found:
+            case File():
+                try:
+                    items.append(_read(found))
+                except OSError as error:
+                    failures.append(failure_of(None, "scan", unreadable(found.source, error)))
+                if on_event:
+                    on_event(Event("scan", "", len(items), len(items)))
+            case Link():
+                links.append((found.path, found.target))
+            case Directory():
+                directories.append(found.path)
+            case SourceError():
+                failures.append(failure_of(None, "scan", found))
     series = group_series(items)
     others = series.pop("", [])
     plans = [_plan("series", members) for members in series.values()]
-    plans += _bundles(others, found.links, found.directories)
+    plans += _bundles(others, links, directories)
     plans.sort(key=lambda plan: plan.key)
     return Inventory(trees, tuple(plans), tuple(failures))
 
 
-def _read(path: str, source: str) -> _Item:
+def _read(file: File) -> _Item:
     """Hash one file and read its header."""
-    status = os.lstat(source)
-    header = read_header(Path(source), status.st_size)
+    header, sha256 = read_hashed(file.source, file.size)
     entry = FileEntry(
-        path=path,
-        source=source,
-        size=status.st_size,
-        sha256=sha256_file(source),
-        mtime_ns=status.st_mtime_ns,
-        mode=stat.S_IMODE(status.st_mode) & 0o777,
+        path=file.path,
+        source=file.source,
+        size=file.size,
+        sha256=sha256,
+        mtime_ns=file.mtime_ns,
+        mode=file.mode,
         series_uid=header.series_uid,
         reason=header.reason,
     )

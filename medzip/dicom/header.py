@@ -7,6 +7,7 @@ normal result: it gets a reason (:data:`REASONS`) and is kept whole.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -16,7 +17,7 @@ from medzip.dicom.encapsulated import single_fragments
 if TYPE_CHECKING:
     import os
 
-__all__ = ["REASONS", "Frames", "Header", "read_header"]
+__all__ = ["REASONS", "Frames", "Header", "read_hashed", "read_header"]
 
 REASONS = {
     "not-dicom": "no DICOM file, or DICOMDIR",
@@ -68,6 +69,7 @@ _MOST_VOXELS = 1 << 26
 _MOST_STORE = 512 << 20
 # Each frame becomes a record in memory, whatever few bytes it has.
 _MOST_FRAMES = 1 << 20
+_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -149,20 +151,58 @@ def read_header(path: str | os.PathLike[str], size: int) -> Header:
     if size == 0:
         return Header("", "empty")
     with open(path, "rb") as file:
-        start = file.read(WINDOW)
-        # Files of before 1993 and raw datasets have neither preamble nor magic (PS3.10 7.1): they
-        # begin with an element of group 2 or 8.
-        if start[128:132] != b"DICM" and start[1:4:2] != b"\0\0":
-            return Header("", "not-dicom")
-        if start[128:132] != b"DICM" and start[:1] not in (b"\x02", b"\x08"):
-            return Header("", "not-dicom")
-        try:
-            return _describe(read_elements(start, file, size), file, size)
-        except Exception as error:
-            if _of_the_disk(error):
-                raise
-        file.seek(0)
-        return _by_pydicom(file, size)
+        return _header(file.read(WINDOW), file, size)
+
+
+def read_hashed(path: str | os.PathLike[str], size: int) -> tuple[Header, str]:
+    """Read the header of a file and take its SHA-256, with one opening.
+
+    What is not large is read once, too.
+
+    Parameters
+    ----------
+    path : path
+        File to read.
+    size : int
+        Its length in bytes.
+
+    Returns
+    -------
+    header : Header
+        As :func:`read_header` has it.
+    sha256 : str
+        Hex digest of the content.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        start = file.read(_AT_ONCE)
+        header = _header(start, file, size) if size else Header("", "empty")
+        digest = hashlib.sha256(start)
+        file.seek(len(start))
+        while chunk := file.read(_AT_ONCE):
+            digest.update(chunk)
+    return header, digest.hexdigest()
+
+
+def _header(start: bytes, file: BinaryIO, size: int) -> Header:
+    """Header of an open file by its first bytes, :data:`WINDOW` of them or more."""
+    # Files of before 1993 and raw datasets have neither preamble nor magic (PS3.10 7.1): they
+    # begin with an element of group 2 or 8.
+    if start[128:132] != b"DICM" and start[1:4:2] != b"\0\0":
+        return Header("", "not-dicom")
+    if start[128:132] != b"DICM" and start[:1] not in (b"\x02", b"\x08"):
+        return Header("", "not-dicom")
+    try:
+        return _describe(read_elements(start, file, size), file, size)
+    except Exception as error:
+        if _of_the_disk(error):
+            raise
+    file.seek(0)
+    return _by_pydicom(file, size)
 
 
 def _by_pydicom(file: BinaryIO, size: int) -> Header:

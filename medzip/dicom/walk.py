@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,31 +12,49 @@ from medzip.dicom.records import SourceTree
 from medzip.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["Found", "name_trees", "walk"]
+__all__ = ["Directory", "File", "Found", "Link", "name_trees", "unreadable", "walk"]
 
 
-@dataclass
-class Found:
-    """What a walk found; paths are those of the archive ("/" between names).
+@dataclass(frozen=True, slots=True)
+class File:
+    """A regular file.
 
     Attributes
     ----------
-    files : list of (str, str)
-        Path in the archive and path to read.
-    links : list of (str, str)
-        Path in the archive and target, as it stands.
-    directories : list of str
-        Empty directories.
-    errors : list of SourceError
-        What cannot be read, or is neither file, directory nor link.
+    path : str
+        Path in the archive ("/" between names).
+    source : str
+        Path to read.
+    size, mtime_ns, mode : int
+        Bytes, modification time, and permission bits (never set-uid, set-gid or sticky).
     """
 
-    files: list[tuple[str, str]] = field(default_factory=list)
-    links: list[tuple[str, str]] = field(default_factory=list)
-    directories: list[str] = field(default_factory=list)
-    errors: list[SourceError] = field(default_factory=list)
+    path: str
+    source: str
+    size: int
+    mtime_ns: int
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A symbolic link: its path in the archive, and its target as it stands."""
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """An empty directory: its path in the archive."""
+
+    path: str
+
+
+Found = File | Link | Directory | SourceError
+"""One thing that a walk comes by; an error for what cannot be read, or is none of these."""
 
 
 def name_trees(sources: Sequence[str | os.PathLike[str]]) -> tuple[SourceTree, ...]:
@@ -68,49 +86,57 @@ def name_trees(sources: Sequence[str | os.PathLike[str]]) -> tuple[SourceTree, .
     return tuple(SourceTree(str(r), name) for r, name in zip(roots, names, strict=True))
 
 
-def walk(trees: Sequence[SourceTree]) -> Found:
-    """Walk the trees in sorted order."""
-    found = Found()
+def walk(trees: Sequence[SourceTree]) -> Iterator[Found]:
+    """Walk the trees, folder by folder: what lies in one by name, then its folders by name.
+
+    Only the names of one folder, and the folders that wait, are in memory.
+    """
     for tree in trees:
         if os.path.isdir(tree.root):
-            _walk(tree.root, tree.prefix, found)
-        else:
-            found.files.append((tree.prefix or os.path.basename(tree.root), tree.root))
-    return found
+            yield from _walk(tree.root, tree.prefix)
+        elif found := _look(tree.root, tree.prefix or os.path.basename(tree.root)):
+            yield found
 
 
-def _walk(top: str, prefix: str, found: Found) -> None:
-    """Walk one folder with an explicit stack, so that depth does not matter."""
-    pending = [(top, prefix)]
-    while pending:
-        folder, inside = pending.pop()
+def _walk(top: str, prefix: str) -> Iterator[Found]:
+    """Walk one tree with an explicit stack, so that depth does not matter."""
+    waiting = [(top, prefix)]
+    while waiting:
+        folder, inside = waiting.pop()
         try:
-            with os.scandir(folder) as entries:
-                children = sorted(entries, key=lambda entry: entry.name)
+            names = sorted(os.listdir(folder))
         except OSError as error:
-            found.errors.append(unreadable(folder, error))
+            yield unreadable(folder, error)
             continue
-        if not children and inside:
-            found.directories.append(inside)
-        for child in children:
-            path = f"{inside}/{child.name}" if inside else child.name
-            try:
-                mode = child.stat(follow_symlinks=False).st_mode
-                if stat.S_ISLNK(mode):
-                    found.links.append((path, os.readlink(child.path)))
-                elif stat.S_ISDIR(mode):
-                    pending.append((child.path, path))
-                elif stat.S_ISREG(mode):
-                    found.files.append((path, child.path))
-                else:
-                    found.errors.append(
-                        SourceError(
-                            f"{child.path}: expected a file, folder or link, got a special file "
-                            "(device, pipe or socket); move it away, it is not archived"
-                        )
-                    )
-            except OSError as error:
-                found.errors.append(unreadable(child.path, error))
+        if not names and inside:
+            yield Directory(inside)
+        below = []
+        for name in names:
+            source, path = os.path.join(folder, name), f"{inside}/{name}" if inside else name
+            if found := _look(source, path):
+                yield found
+            else:
+                below.append((source, path))
+        waiting += reversed(below)
+
+
+def _look(source: str, path: str) -> Found | None:
+    """Say what lies at a path; None for a folder."""
+    try:
+        status = os.lstat(source)
+        if stat.S_ISREG(status.st_mode):
+            mode = stat.S_IMODE(status.st_mode) & 0o777
+            return File(path, source, status.st_size, status.st_mtime_ns, mode)
+        if stat.S_ISDIR(status.st_mode):
+            return None
+        if stat.S_ISLNK(status.st_mode):
+            return Link(path, os.readlink(source))
+    except OSError as error:
+        return unreadable(source, error)
+    return SourceError(
+        f"{source}: expected a file, folder or link, got a special file "
+        "(device, pipe or socket); move it away, it is not archived"
+    )
 
 
 def unreadable(path: str, error: OSError) -> SourceError:

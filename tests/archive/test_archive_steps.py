@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 from medzip import archive as steps
-from medzip.archive import Verdict, committing, compressing, driving, layout
+from medzip.archive import Verdict, committing, compressing, driving
 from medzip.archive.encoding import read_slab
 from medzip.archive.line import Archiving, Call, Step
+from medzip.dicom.header import read_hashed
 from medzip.errors import (
     ArchiveError,
     CorruptStreamError,
@@ -199,14 +200,13 @@ def test_what_cannot_be_read_is_a_failure(
     (source / "good.txt").write_text("good")
     (source / "bad.txt").write_text("bad")
     os.mkfifo(source / "pipe")
-    hash_file = layout.sha256_file
 
-    def refuse(path: Any) -> str:
-        if str(path).endswith("bad.txt"):
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return hash_file(path)
+    def refuse(path: str, size: int) -> Any:
+        if path.endswith("bad.txt"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return read_hashed(path, size)
 
-    monkeypatch.setattr("medzip.archive.scanning.sha256_file", refuse)
+    monkeypatch.setattr("medzip.archive.scanning.read_hashed", refuse)
     summary = archive_here([source], tmp_path / "archive")
     assert not summary.ok
     assert summary.files == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from pydicom.valuerep import EXPLICIT_VR_LENGTH_16, EXPLICIT_VR_LENGTH_32
 from medzip.dicom import elements
 from medzip.dicom import header as headers
 from medzip.dicom.elements import WINDOW, Parsed, Unusual, read_elements
-from medzip.dicom.header import Header, read_header
+from medzip.dicom.header import Header, read_hashed, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +136,28 @@ def test_a_common_header_is_one_opening_and_one_window(monkeypatch: CALLS, tmp_p
     assert len(opened) == 1
     assert sum(reads) <= WINDOW + io.DEFAULT_BUFFER_SIZE
     assert len(reads) <= 2
+
+
+def test_a_small_file_is_hashed_with_the_same_reading(monkeypatch: CALLS, tmp_path: Path) -> None:
+    path = write(tmp_path / "file", image())
+    opened, reads = counting(monkeypatch)
+    size = path.stat().st_size
+    header, sha256 = read_hashed(path, size)
+    assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert len(opened) == 1
+    assert sum(reads) == size
+    assert header == read_header(path, size)
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, headers._AT_ONCE - 1, headers._AT_ONCE, 3 * headers._AT_ONCE + 5]
+)
+def test_hashes_of_any_size(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(size))
+    header, sha256 = read_hashed(path, size)
+    assert sha256 == hashlib.sha256(bytes(size)).hexdigest()
+    assert header == read_header(path, size)
 
 
 def test_long_values_are_not_read(monkeypatch: CALLS, tmp_path: Path) -> None:
