@@ -8,7 +8,31 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["ArchivePath", "Json", "Models", "ProfileName", "Workers", "sources_and_last"]
+__all__ = [
+    "ArchivePath",
+    "Backend",
+    "Batch",
+    "CheckpointEvery",
+    "Configuration",
+    "Device",
+    "Epochs",
+    "Form",
+    "Json",
+    "LeaveOut",
+    "Modality",
+    "Models",
+    "Precision",
+    "ProfileName",
+    "Rate",
+    "SampleSeed",
+    "SourcesAndStore",
+    "Start",
+    "Steps",
+    "TrainSeed",
+    "Voxels",
+    "Workers",
+    "sources_and_last",
+]
 
 
 class ProfileName(StrEnum):
@@ -29,6 +53,45 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Processes at work; as many as cores by default."),
 ]
+
+# of what samples a cohort
+SourcesAndStore = Annotated[
+    list[Path],
+    typer.Argument(
+        help="DICOM, arrays, an index.json or archives, then the store.", metavar="SOURCE... STORE"
+    ),
+]
+Voxels = Annotated[
+    int, typer.Option(min=1000, help="Voxels in all, equally by scanner and kernel.")
+]
+Form = Annotated[
+    str,
+    typer.Option(help="Whose inputs to keep: fast, default, wide; or a shape of the papers."),
+]
+Modality = Annotated[str, typer.Option(help="CT or MR: those alone.")]
+SampleSeed = Annotated[int, typer.Option("--seed", help="Of every choice.")]
+
+# of what trains; None: as the run has it, which says what does not belong to its kind
+Steps = Annotated[int | None, typer.Option(min=1, help="Gradient steps. [10000]")]
+Batch = Annotated[int | None, typer.Option(min=16, help="Voxels a step. [4096]")]
+Rate = Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate. [0.004]")]
+TrainSeed = Annotated[int, typer.Option("--seed", help="Of weights and order, and of samples.")]
+Start = Annotated[str | None, typer.Option(help="Shipped model or model directory to go on from.")]
+LeaveOut = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SERIES", help="Judge by it, do not learn from it; again for more."),
+]
+Configuration = Annotated[
+    str | None, typer.Option(help="Train this predictor of the papers instead of a network.")
+]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Of such a predictor.")]
+Backend = Annotated[
+    str | None,
+    typer.Option(help="Of such a predictor: order0 as published, or [conditional]."),
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+Precision = Annotated[str | None, typer.Option(help="Of a network: float32, tf32 or [auto].")]
+CheckpointEvery = Annotated[int, typer.Option(min=1, help="Steps.")]
 
 
 def sources_and_last(paths: list[Path], last: str) -> tuple[list[Path], Path]:

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from medzip.cli.console import show_line, show_note
-from medzip.cli.options import sources_and_last
+from medzip.cli.options import (
+    Form,
+    Modality,
+    SampleSeed,
+    SourcesAndStore,
+    Voxels,
+    sources_and_last,
+)
 
 __all__ = ["sample"]
 
 
 def sample(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            help="DICOM, arrays, an index.json or archives, then the store.",
-            metavar="SOURCE... STORE",
-        ),
-    ],
-    voxels: Annotated[
-        int, typer.Option(min=1000, help="Voxels in all, equally by scanner and kernel.")
-    ] = 1_000_000,
-    form: Annotated[
-        str,
-        typer.Option(help="Whose inputs to keep: fast, default, wide; or a shape of the papers."),
-    ] = "default",
-    modality: Annotated[str, typer.Option(help="CT or MR for those alone.")] = "",
-    seed: Annotated[int, typer.Option(help="Of every choice.")] = 0,
+    paths: SourcesAndStore,
+    voxels: Voxels = 1_000_000,
+    form: Form = "default",
+    modality: Modality = "",
+    seed: SampleSeed = 0,
 ) -> None:
     """Draw a training set from a cohort into a sample store; killed, it goes on where it was."""
     from medzip.training.cohort import find_cohort

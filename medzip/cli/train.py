@@ -17,6 +17,21 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from medzip.cli.options import (
+    Backend,
+    Batch,
+    CheckpointEvery,
+    Configuration,
+    Device,
+    Epochs,
+    LeaveOut,
+    Precision,
+    Rate,
+    Start,
+    Steps,
+    TrainSeed,
+)
+
 if TYPE_CHECKING:
     from medzip.training.run import Run
 
@@ -41,31 +56,18 @@ def train(
         int | None,
         typer.Option(min=1000, help="Voxels drawn of a corpus, by kind of scan. [1000000]"),
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Gradient steps. [10000]")] = None,
-    batch: Annotated[int | None, typer.Option(min=16, help="Voxels a step. [4096]")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate. [0.004]")] = None,
-    seed: Annotated[int, typer.Option(help="Of weights and sample.")] = 0,
-    start: Annotated[
-        str | None, typer.Option(help="Shipped model or model directory to go on from.")
-    ] = None,
-    leave_out: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SERIES", help="Judge by it, do not learn from it; again for more."),
-    ] = None,
-    configuration: Annotated[
-        str | None,
-        typer.Option(help="Train this predictor of the papers instead of a network."),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Of such a predictor.")] = None,
-    backend: Annotated[
-        str | None,
-        typer.Option(help="Of such a predictor: order0 as published, or [conditional]."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    precision: Annotated[
-        str | None, typer.Option(help="Of a network: float32, tf32 or [auto].")
-    ] = None,
-    checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps.")] = 500,
+    steps: Steps = None,
+    batch: Batch = None,
+    rate: Rate = None,
+    seed: TrainSeed = 0,
+    start: Start = None,
+    leave_out: LeaveOut = None,
+    configuration: Configuration = None,
+    epochs: Epochs = None,
+    backend: Backend = None,
+    device: Device = "auto",
+    precision: Precision = None,
+    checkpoint_every: CheckpointEvery = 500,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
 ) -> None:
     """Train a model: config.json, model.safetensors, training.json, MODEL_CARD.md.

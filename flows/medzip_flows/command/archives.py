@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 
 from medzip.cli.console import ratio, show_json, show_line
-from medzip.cli.options import ArchivePath, Json, Models, ProfileName, sources_and_last
+from medzip.cli.options import ArchivePath, Json, Modality, Models, ProfileName, sources_and_last
 from medzip.cli.recompress import public_gains
 from medzip.errors import SourceError
 from medzip_flows.command.where import (
     Cluster,
     Compare,
-    Modality,
     Report,
     Scheduler,
     Workers,

@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from medzip.cli.console import show_error, show_line
-from medzip.cli.options import sources_and_last
-from medzip_flows.command.where import (
-    Cluster,
+from medzip.cli.options import (
+    Backend,
+    Batch,
+    CheckpointEvery,
+    Configuration,
     Device,
+    Epochs,
+    Form,
+    LeaveOut,
     Modality,
-    Page,
-    Scheduler,
-    Workers,
-    told_by_the_flow,
+    Precision,
+    Rate,
+    SampleSeed,
+    SourcesAndStore,
+    Start,
+    Steps,
+    TrainSeed,
+    Voxels,
+    sources_and_last,
 )
+from medzip_flows.command.where import Cluster, Page, Scheduler, Workers, told_by_the_flow
 
 __all__ = ["benchmarks", "sample", "train"]
 
 
 def sample(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            help="DICOM, arrays, an index.json or archives, then the store.",
-            metavar="SOURCE... STORE",
-        ),
-    ],
-    voxels: Annotated[
-        int, typer.Option(min=1000, help="Voxels in all, equally by scanner and kernel.")
-    ] = 1_000_000,
-    form: Annotated[
-        str,
-        typer.Option(help="Whose inputs to keep: fast, default, wide; or a shape of the papers."),
-    ] = "default",
+    paths: SourcesAndStore,
+    voxels: Voxels = 1_000_000,
+    form: Form = "default",
     modality: Modality = "",
-    seed: Annotated[int, typer.Option(help="Of every choice.")] = 0,
+    seed: SampleSeed = 0,
     report: Page = None,
     workers: Workers = None,
     cluster: Cluster = None,
@@ -70,29 +69,18 @@ def train(
     models: Annotated[
         str, typer.Argument(help="Folder that gets the model directory.", metavar="MODELS")
     ],
-    steps: Annotated[int | None, typer.Option(min=1, help="Gradient steps. [10000]")] = None,
-    batch: Annotated[int | None, typer.Option(min=16, help="Voxels a step. [4096]")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate. [0.004]")] = None,
-    seed: Annotated[int, typer.Option(help="Of weights and order.")] = 0,
-    start: Annotated[
-        str | None, typer.Option(help="Shipped model or model directory to go on from.")
-    ] = None,
-    configuration: Annotated[
-        str | None, typer.Option(help="Train this predictor of the papers.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Of such a predictor.")] = None,
-    backend: Annotated[
-        str | None,
-        typer.Option(help="Of such a predictor: order0 as published, or [conditional]."),
-    ] = None,
-    leave_out: Annotated[
-        list[str] | None, typer.Option(metavar="SERIES", help="Judge by it; again for more.")
-    ] = None,
+    steps: Steps = None,
+    batch: Batch = None,
+    rate: Rate = None,
+    seed: TrainSeed = 0,
+    start: Start = None,
+    leave_out: LeaveOut = None,
+    configuration: Configuration = None,
+    epochs: Epochs = None,
+    backend: Backend = None,
     device: Device = "auto",
-    precision: Annotated[
-        str | None, typer.Option(help="Of a network: float32, tf32 or [auto].")
-    ] = None,
-    checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps.")] = 500,
+    precision: Precision = None,
+    checkpoint_every: CheckpointEvery = 500,
     work: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder of checkpoint and curves.")
     ] = None,

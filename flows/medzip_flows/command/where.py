@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Cluster",
     "Compare",
-    "Device",
-    "Modality",
     "Page",
     "Report",
     "Scheduler",
@@ -41,8 +39,6 @@ Compare = Annotated[
     int,
     typer.Option(min=0, help="Measure other codecs on so many largest objects, for the report."),
 ]
-Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
-Modality = Annotated[str, typer.Option(help="CT or MR: those alone.")]
 Page = Annotated[str | None, typer.Option("--report", metavar="HTML", help="Page to write.")]
 
 
