@@ -9,49 +9,32 @@ them); MEDZIP_DEMO_SOURCE names another folder. Leaves DIR/report/report.html.
 from __future__ import annotations
 
 import argparse
-import filecmp
 import logging
 import os
 import shutil
-import stat
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from medzip_tasks.policy import StepFailedError
 
 from medzip.archive import restore, verify
 from medzip.bench.demo import build_demo_cohort
+from medzip.bench.trees import differences
 from medzip.errors import MedZipError
 from medzip_flows.archive import archive_cohort
 from medzip_flows.cluster import Where
 from medzip_flows.console import print_summary
 from medzip_flows.running import IncompleteError
 
-__all__ = ["differences", "main"]
+if TYPE_CHECKING:
+    from medzip.archive import Summary
+
+__all__ = ["main"]
 
 MARKER = ".medzip-demo"
-
-
-def differences(left: Path, right: Path) -> list[str]:
-    """Paths at which two trees differ: names, kinds, targets of links, or bytes, as `diff -r`."""
-    found = []
-    names = {entry.name for tree in (left, right) for entry in os.scandir(tree)}
-    for name in sorted(names):
-        one, other = left / name, right / name
-        if not (os.path.lexists(one) and os.path.lexists(other)):
-            found.append(str(one))
-            continue
-        kinds = [stat.S_IFMT(path.lstat().st_mode) for path in (one, other)]
-        if kinds[0] != kinds[1]:
-            found.append(str(one))
-        elif stat.S_ISDIR(kinds[0]):
-            found += differences(one, other)
-        elif stat.S_ISLNK(kinds[0]):
-            found += [] if os.readlink(one) == os.readlink(other) else [str(one)]
-        elif not filecmp.cmp(one, other, shallow=False):
-            found.append(str(one))
-    return found
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -62,52 +45,59 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="worker processes")
     arguments = parser.parse_args(argv)
     folder = Path(arguments.folder).absolute()
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARKER).exists():
-            parser.error(f"expected a folder of an earlier demo, or none, got {folder}")
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
+        parser.error(f"expected a folder of an earlier demo, or none, got {folder}")
+    if folder.exists():
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)
     (folder / MARKER).touch()
     # pydicom's own samples break rules on purpose, and it says so
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     chosen = os.environ.get("MEDZIP_DEMO_SOURCE")
     source = Path(chosen).absolute() if chosen else build_demo_cohort(folder / "cohort")
-    archive, restored, report = folder / "archive", folder / "restored", folder / "report"
-
-    clock = time.monotonic()
     try:
-        summary = archive_cohort(
-            str(source),
-            str(archive),
-            profile=arguments.profile,
-            where=Where(workers=arguments.workers),
-            report=str(report),
-        )
-    except IncompleteError as error:
-        summary = error.summary
+        return _tried(source, folder, arguments.profile, arguments.workers)
     except StepFailedError:  # the flow has said why
         return 1
     except MedZipError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    compressed = time.monotonic()
-    checked = verify(archive, arguments.workers)
-    verified = time.monotonic()
-    restore(archive, restored, workers=arguments.workers)
-    differing = differences(source, restored)
-    ended = time.monotonic()
 
+
+def _tried(source: Path, folder: Path, profile: Any, workers: int) -> int:
+    """Archive, verify, restore, compare, each with its seconds; returns the exit code."""
+    archive, restored, report = folder / "archive", folder / "restored", folder / "report"
+    times = [time.monotonic()]
+    summary = _archived(source, archive, profile, workers, report)
+    times.append(time.monotonic())
+    checked = verify(archive, workers)
+    times.append(time.monotonic())
+    restore(archive, restored, workers=workers)
+    differing = differences(source, restored)
+    times.append(time.monotonic())
+
+    seconds = [later - earlier for earlier, later in pairwise(times)]
     print()
     print_summary(summary)
-    print(f"archived  {compressed - clock:6.0f} s   {summary.files} files proven")
-    print(f"verified  {verified - compressed:6.0f} s   {'ok' if checked.ok else 'NOT OK'}")
+    print(f"archived  {seconds[0]:6.0f} s   {summary.files} files proven")
+    print(f"verified  {seconds[1]:6.0f} s   {'ok' if checked.ok else 'NOT OK'}")
     same = "every file is the same" if not differing else f"{len(differing)} paths DIFFER"
-    print(f"restored  {ended - verified:6.0f} s   {same} as in {source}")
+    print(f"restored  {seconds[2]:6.0f} s   {same} as in {source}")
     for path in differing[:20]:
         print(f"  differs: {path}")
     print(f"archive   {archive}")
     print(f"report    {report / 'report.html'}")
     return 0 if summary.ok and checked.ok and not differing else 1
+
+
+def _archived(source: Path, archive: Path, profile: Any, workers: int, report: Path) -> Summary:
+    """Run the flow; what it could not do is in the summary."""
+    where = Where(workers)
+    try:
+        return archive_cohort(str(source), str(archive), profile, where, str(report))
+    except IncompleteError as error:
+        summary: Summary = error.summary
+        return summary
 
 
 if __name__ == "__main__":

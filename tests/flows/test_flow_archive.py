@@ -15,7 +15,6 @@ import pydicom
 import pytest
 from medzip_flows.archive import archive_cohort
 from medzip_flows.cluster import Where
-from medzip_flows.demo import differences
 from medzip_flows.running import IncompleteError
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
@@ -25,6 +24,7 @@ import medzip.cli
 from medzip import archive as steps
 from medzip.archive import Summary, Verdict, archive_lock, inspect, restore, scan, verify
 from medzip.archive.line import Archiving
+from medzip.bench.trees import differences
 from medzip.report import read_report_rows
 
 from .flow_command import flow_command

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from medzip_flows.cluster import Where
-from medzip_flows.demo import differences
 from medzip_flows.recompress import recompress_cohort
 from medzip_flows.running import IncompleteError
 from prefect.client.orchestration import get_client
@@ -22,6 +21,7 @@ from prefect.client.orchestration import get_client
 from medzip import archive as steps
 from medzip.archive import encoding, restore, verify
 from medzip.bench.phantom import SeriesSpec, ct_volume, mr_volume, write_series
+from medzip.bench.trees import differences
 from medzip.models import NetworkModel, Registry, base_model
 from medzip.report import read_report_rows
 

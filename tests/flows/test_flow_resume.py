@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from medzip_flows.demo import differences
 
 from medzip.archive import restore, verify
 from medzip.bench.phantom import SeriesSpec, ct_volume, write_series
+from medzip.bench.trees import differences
 from medzip.testing.archives import archive_here
 
 from .flow_command import PROGRAM

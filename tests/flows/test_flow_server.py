@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from medzip_flows.demo import differences
 
 from medzip.archive import restore, verify
+from medzip.bench.trees import differences
 
 from .server import Site
 
