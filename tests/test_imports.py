@@ -61,6 +61,11 @@ def test_light_modules(module: str) -> None:
     assert not imported(f"import {module}") & {*HEAVY, *ORCHESTRATOR, *PAGES}
 
 
+def test_finding_files_imports_little() -> None:
+    names = imported("import medzip.dicom.walk, medzip.dicom.discover")
+    assert not names & {*HEAVY, "pydicom", "highdicom", *ORCHESTRATOR, *PAGES} - {"numpy"}
+
+
 def test_headers_need_neither_arrays_nor_pydicom() -> None:
     """Unless they are odd, or their pixels compressed: a process that discovers is small."""
     code = (

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from highdicom.spatial import get_normal_vector, get_volume_positions
 
 from medzip.dicom.records import FileEntry, Span, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from medzip.dicom.header import Header
 
@@ -84,8 +86,14 @@ def stack_files(
 
 def _kind(header: Header) -> tuple[object, ...]:
     """Name what slices of one stack have in common."""
-    orientation = header.orientation and tuple(round(x, 3) + 0.0 for x in header.orientation)
+    orientation = header.orientation and _rounded(header.orientation)
     return header.rows, header.columns, header.dtype, orientation, header.syntax
+
+
+@lru_cache(1 << 10)
+def _rounded(orientation: tuple[float, ...]) -> tuple[float, ...]:
+    """Orientation to a thousandth; most slices of a series have the very same one."""
+    return tuple(round(x, 3) + 0.0 for x in orientation)
 
 
 def _arrange(files: Sequence[tuple[FileEntry, Header]]) -> tuple[list[_Slice], str]:
@@ -112,7 +120,7 @@ def _arrange(files: Sequence[tuple[FileEntry, Header]]) -> tuple[list[_Slice], s
     if orientation is None or len(positions) < len(slices):
         return slices, "single" if len(slices) == 1 else "unknown"
     try:
-        normal = get_normal_vector(orientation)
+        normal = _normal(orientation)
         distance = np.round(np.asarray(positions) @ normal / _SAME_PLACE_MM)
         if not np.isfinite(distance).all() or not 0.5 < float(normal @ normal) < 2:
             return slices, "unknown"
@@ -123,10 +131,18 @@ def _arrange(files: Sequence[tuple[FileEntry, Header]]) -> tuple[list[_Slice], s
     return [slices[i] for i in np.argsort(distance, kind="stable")], geometry
 
 
+def _normal(orientation: tuple[float, ...]) -> NDArray[np.float64]:
+    """Direction across the slices (PS3.3 C.7.6.2.1.1): of unit length, if the others are."""
+    row, column = np.array(orientation, np.float64).reshape(2, 3)
+    return np.cross(row, column)
+
+
 def _geometry(positions: Sequence[tuple[float, ...]], orientation: tuple[float, ...]) -> str:
     """Name the geometry of positions, by highdicom's judgement."""
     if len(positions) == 1:
         return "single"
+    from highdicom.spatial import get_volume_positions  # with all of highdicom, which is much
+
     for name, missing, duplicate in (
         ("volume", False, False),
         ("gaps", True, False),

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import random
+import sys
 
+import numpy as np
 import pytest
+from highdicom.spatial import get_normal_vector
+from hypothesis import given
+from hypothesis import strategies as st
 
-from medzip.dicom.discover import group_series, stack_files
+from medzip.dicom.discover import _normal, group_series, stack_files
 from medzip.dicom.header import Frames, Header
 from medzip.dicom.records import FileEntry
 
@@ -94,6 +99,19 @@ def test_broken_directions() -> None:
     items = [item(str(k), k, orientation=(0.0,) * 6) for k in range(3)]
     assert geometry(items) == ["unknown"]
     assert geometry([item(str(k), k, orientation=(1.0, 0.0)) for k in range(3)]) == ["unknown"]
+
+
+@given(orientation=st.tuples(*[st.floats(-1, 1)] * 6))
+def test_the_normal_is_that_of_highdicom(orientation: tuple[float, ...]) -> None:
+    assert np.array_equal(_normal(orientation), get_normal_vector(orientation))
+
+
+def test_single_slices_need_no_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "highdicom.spatial", None)  # importing it fails
+    assert geometry([item("a", 5)]) == ["single"]
+    assert geometry([item("a", 5, orientation=(0.0,) * 6)]) == ["unknown"]
+    with pytest.raises(ImportError):
+        geometry([item(str(k), k) for k in range(2)])
 
 
 def test_repeated_positions_follow_instance_numbers() -> None:
