@@ -12,6 +12,7 @@ names.
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 from abc import ABC, abstractmethod
 from functools import cached_property
@@ -20,12 +21,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import google_crc32c
 
+from medzip.canonical import canonical_json
 from medzip.errors import CorruptStreamError, MedZipError, ModelError
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["READERS", "Model", "SlabEngine", "read_model"]
+__all__ = [
+    "MOST_CONFIG",
+    "READERS",
+    "Model",
+    "SlabEngine",
+    "join_config",
+    "read_model",
+    "split_config",
+]
 
 MAGIC = b"MZM\0"
 READERS = {
@@ -37,6 +47,8 @@ READERS = {
 """Who reads the body of each kind: a function of bytes, loaded when a stream asks for it.
 
 By name, so that the codec imports nothing of what lies above it. A number is part of the format."""
+MOST_CONFIG = 1 << 16
+"""Bytes of a configuration."""
 
 
 class SlabEngine(Protocol):
@@ -162,3 +174,19 @@ def read_model(data: bytes) -> Model:
             "restore it from a copy"
         ) from error
     return model
+
+
+def join_config(config: dict[str, Any], integers: bytes) -> bytes:
+    """The body of a model that carries all of itself: its configuration, then its integers."""
+    text = canonical_json(config)
+    return struct.pack("<I", len(text)) + text + integers
+
+
+def split_config(body: bytes) -> tuple[Any, bytes]:
+    """The inverse of `join_config`; the configuration may be anything that JSON holds."""
+    (length,) = struct.unpack("<I", body[:4])
+    if length > MOST_CONFIG:
+        raise ModelError(
+            f"expected a configuration below 64 kB, got {length}; the model is damaged"
+        )
+    return json.loads(body[4 : 4 + length]), body[4 + length :]

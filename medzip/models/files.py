@@ -22,7 +22,6 @@ StrPath = str | os.PathLike[str]
 
 __all__ = [
     "MOST_BYTES",
-    "MOST_CONFIG",
     "MOST_TENSORS",
     "MOST_WEIGHTS",
     "SUMS",
@@ -35,8 +34,6 @@ __all__ = [
 MOST_BYTES = 160 << 20
 """Bytes of all files of a model: two and a half times the largest network."""
 MOST_FILES = 64
-MOST_CONFIG = 1 << 16
-"""Bytes of a configuration."""
 MOST_WEIGHTS = 1 << 24
 """Integers of a model."""
 MOST_TENSORS = 4 * MOST_WEIGHTS + (1 << 16)

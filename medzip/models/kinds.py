@@ -12,8 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medzip.codec.model import MOST_CONFIG
 from medzip.errors import ModelError
-from medzip.models.files import MOST_CONFIG, read_limited
+from medzip.models.files import read_limited
 
 if TYPE_CHECKING:
     from medzip.codec.model import Model

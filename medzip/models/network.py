@@ -7,24 +7,20 @@ models (`medzip.models.folders`). A *fitted* model is the entropy-coded differen
 
 from __future__ import annotations
 
-import json
 import math
-import struct
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medzip.canonical import canonical_json
 from medzip.codec.fast.engine import Engine
 from medzip.codec.fast.layout import Layout
 from medzip.codec.integers import decode_integers, encode_integers
-from medzip.codec.model import MAGIC, Model
+from medzip.codec.model import MAGIC, Model, join_config, split_config
 from medzip.codec.profile import profile_named
 from medzip.codec.schedule import wavefront
 from medzip.errors import ModelError
-from medzip.models.files import MOST_CONFIG
 from medzip.models.shelf import known_network, network_name, shipped_digest
 from medzip.models.weights import (
     architecture_from,
@@ -102,9 +98,8 @@ class NetworkModel(Model):
     def body(self) -> bytes:
         """Digest of the base and the difference to it, or form and integers."""
         if self.base is None or self.base_digest is None:
-            config = canonical_json(asdict(self.network.architecture))
             integers = encode_integers(arrays_of(self.network))
-            return struct.pack("<I", len(config)) + config + integers
+            return join_config(asdict(self.network.architecture), integers)
         reference = bytes.fromhex(self.base_digest)
         if self.kind == BASE:
             return reference
@@ -160,14 +155,10 @@ def _no_reference(body: bytes) -> ModelError:
 
 def read_whole(body: bytes) -> NetworkModel:
     """A whole model from its body."""
-    (length,) = struct.unpack("<I", body[:4])
-    if length > MOST_CONFIG:
-        raise ModelError(
-            f"expected a configuration below 64 kB, got {length}; the model is damaged"
-        )
-    architecture = architecture_from(json.loads(body[4 : 4 + length]))
+    config, integers = split_config(body)
+    architecture = architecture_from(config)
     shapes = array_shapes(architecture)
-    flat = decode_integers(body[4 + length :], [math.prod(shape) for shape in shapes])
+    flat = decode_integers(integers, [math.prod(shape) for shape in shapes])
     arrays = [array.reshape(shape) for array, shape in zip(flat, shapes, strict=True)]
     return NetworkModel(network_from(architecture, arrays), None)
 

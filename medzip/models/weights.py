@@ -19,9 +19,10 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from medzip.canonical import canonical_json
+from medzip.codec.model import MOST_CONFIG
 from medzip.codec.plain.network import Architecture, Layer, Network
 from medzip.errors import ModelError
-from medzip.models.files import MOST_CONFIG, MOST_TENSORS, MOST_WEIGHTS, read_limited
+from medzip.models.files import MOST_TENSORS, MOST_WEIGHTS, read_limited
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,9 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from medzip.canonical import canonical_json
-from medzip.codec.model import Model
+from medzip.codec.model import MOST_CONFIG, Model, join_config, split_config
 from medzip.errors import MedZipError, ModelError
-from medzip.models.files import MOST_CONFIG, MOST_TENSORS, MOST_WEIGHTS, read_limited
+from medzip.models.files import MOST_TENSORS, MOST_WEIGHTS, read_limited
 from medzip.papers.codec.backends import BACKENDS, CONDITIONAL, check_table
 from medzip.papers.codec.engine import SequenceEngine
 from medzip.papers.codec.predictor import PREDICTORS
@@ -124,21 +123,14 @@ class SequenceModel(Model):
 
     def body(self) -> bytes:
         """Configuration and integers."""
-        config = canonical_json(self._config)
-        integers = encode_weights(list(self._arrays.values()))
-        return struct.pack("<I", len(config)) + config + integers
+        return join_config(self._config, encode_weights(list(self._arrays.values())))
 
 
 def read_sequence(body: bytes) -> SequenceModel:
     """A model from its body."""
-    (length,) = struct.unpack("<I", body[:4])
-    if length > MOST_CONFIG:
-        raise ModelError(
-            f"expected a configuration below 64 kB, got {length}; the model is damaged"
-        )
-    config = json.loads(body[4 : 4 + length])
+    config, integers = split_config(body)
     shapes = _array_shapes(config)
-    arrays = decode_weights(body[4 + length :], [math.prod(shape) for shape in shapes.values()])
+    arrays = decode_weights(integers, [math.prod(shape) for shape in shapes.values()])
     return _build(config, dict(zip(shapes, arrays, strict=True)))
 
 
