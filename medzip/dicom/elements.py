@@ -180,7 +180,7 @@ def read_elements(start: bytes, file: BinaryIO, size: int) -> Parsed:
             return Parsed(found, syntax.decode(), implicit, True, size, b"")
         # The element here reaches beyond the window: it begins the next one, a wider one if it
         # began this one.
-        window = max(WINDOW, len(data) * 16) if at == begun else WINDOW
+        window = max(WINDOW, len(data) * 8) if at == begun else WINDOW
         if base + at > size or base + len(data) == size or window > _WIDEST:
             break
         base += at
