@@ -138,6 +138,9 @@ class Where:
         ClusterError
             If the words exclude one another, or the file cannot be read or understood.
         """
+        if self.workers is not None and self.workers < 1:
+            # Dask would queue the tasks silently and for ever
+            raise ClusterError(f"expected at least one worker, got {self.workers}; name a number")
         if self.scheduler is not None:
             if self.cluster is not None or self.workers is not None:
                 raise ClusterError(

@@ -71,6 +71,8 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 def test_arguments_that_exclude_one_another() -> None:
     with pytest.raises(ClusterError, match="scheduler's address alone"):
         Where(3, scheduler="tcp://a:1").spec()
+    with pytest.raises(ClusterError, match="at least one worker"):
+        Where(0).spec()
     with pytest.raises(ClusterError, match="names an existing scheduler"):
         Where(3, str(INFRA / "scheduler.yaml")).spec()
 
