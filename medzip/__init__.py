@@ -57,8 +57,8 @@ def encode(
     decode : the inverse.
     """
     from medzip.codec.packing import check_voxels
-    from medzip.codec.profile import profile_named, slab_depth
     from medzip.codec.stream import encode_stream
+    from medzip.profile import profile_named, slab_depth
 
     if device != "cpu":
         from medzip.device.stepping import device_named

@@ -23,7 +23,7 @@ from medzip_tasks.progress import Progress
 from prefect import flow
 
 from medzip import archive as steps
-from medzip.archive.driving import FUNCTIONS
+from medzip.archive.driving import HERE
 from medzip.archive.layout import open_archive
 from medzip.archive.line import Step
 from medzip.archive.recompressing import Gate, Recompressing, RecompressSummary, finish
@@ -158,7 +158,7 @@ def _through_the_line(
     workers: Workers, line: Recompressing, gate: Gate, found: list[Candidate]
 ) -> None:
     """Bring every object to its end, or to the gate where it gets smaller."""
-    driver = Driver(workers.runner, line, {**FUNCTIONS, Step.REPLACE: gate.offer})
+    driver = Driver(workers.runner, line, {**HERE, Step.REPLACE: gate.offer})
     with Progress("medzip-recompress-progress", "objects tried", len(found)) as progress:
         for (one,) in driver.run([(one,) for one in found], workers.lots):
             progress.advance(one.name)

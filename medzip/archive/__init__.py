@@ -21,42 +21,111 @@ it.
 
 from __future__ import annotations
 
-from medzip.archive.committing import already_proven, commit, discard, publish
-from medzip.archive.compressing import compress
-from medzip.archive.describing import inspect
-from medzip.archive.encoding import encode, fit
-from medzip.archive.failures import failed_record, failure_of
-from medzip.archive.handles import (
-    Committed,
-    Fitted,
-    Inventory,
-    ObjectPlan,
-    ObjectRef,
-    Proof,
-    Sealed,
-    Staged,
-    StagedVolume,
-)
-from medzip.archive.locking import archive_lock
-from medzip.archive.proving import prove
-from medzip.archive.recompressing import RecompressSummary, recompress
-from medzip.archive.records import (
-    Failure,
-    ModelTrial,
-    PartBytes,
-    SeriesRecord,
-    SlabRecord,
-    StageSeconds,
-    Verdict,
-    VolumeRecord,
-    to_json,
-)
-from medzip.archive.restoring import Restored, restore
-from medzip.archive.scanning import scan
-from medzip.archive.sealing import seal
-from medzip.archive.staging import stage
-from medzip.archive.summary import Event, Summary
-from medzip.archive.verifying import Verified, verify
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from medzip.archive.checking import already_proven
+    from medzip.archive.committing import commit, discard, publish
+    from medzip.archive.compressing import compress
+    from medzip.archive.describing import inspect
+    from medzip.archive.encoding import encode, fit
+    from medzip.archive.failures import failed_record, failure_of
+    from medzip.archive.handles import (
+        Committed,
+        Fitted,
+        Inventory,
+        ObjectPlan,
+        ObjectRef,
+        Proof,
+        Sealed,
+        Staged,
+        StagedVolume,
+    )
+    from medzip.archive.locking import archive_lock
+    from medzip.archive.proving import prove
+    from medzip.archive.recompressing import RecompressSummary, recompress
+    from medzip.archive.records import (
+        Failure,
+        ModelTrial,
+        PartBytes,
+        SeriesRecord,
+        SlabRecord,
+        StageSeconds,
+        Verdict,
+        VolumeRecord,
+        to_json,
+    )
+    from medzip.archive.restoring import Restored, restore
+    from medzip.archive.scanning import scan
+    from medzip.archive.sealing import seal
+    from medzip.archive.staging import stage
+    from medzip.archive.summary import Event, Summary
+    from medzip.archive.verifying import Verified, verify
+
+_MODULES = {
+    "checking": ("already_proven",),
+    "committing": (
+        "commit",
+        "discard",
+        "publish",
+    ),
+    "compressing": ("compress",),
+    "describing": ("inspect",),
+    "encoding": (
+        "encode",
+        "fit",
+    ),
+    "failures": (
+        "failed_record",
+        "failure_of",
+    ),
+    "handles": (
+        "Committed",
+        "Fitted",
+        "Inventory",
+        "ObjectPlan",
+        "ObjectRef",
+        "Proof",
+        "Sealed",
+        "Staged",
+        "StagedVolume",
+    ),
+    "locking": ("archive_lock",),
+    "proving": ("prove",),
+    "recompressing": (
+        "RecompressSummary",
+        "recompress",
+    ),
+    "records": (
+        "Failure",
+        "ModelTrial",
+        "PartBytes",
+        "SeriesRecord",
+        "SlabRecord",
+        "StageSeconds",
+        "Verdict",
+        "VolumeRecord",
+        "to_json",
+    ),
+    "restoring": (
+        "Restored",
+        "restore",
+    ),
+    "scanning": ("scan",),
+    "sealing": ("seal",),
+    "staging": ("stage",),
+    "summary": (
+        "Event",
+        "Summary",
+    ),
+    "verifying": (
+        "Verified",
+        "verify",
+    ),
+}
+"""Which module has what: loaded when it is asked for, since the steps bring torch, Zarr and the
+kernels, of which a process that only finds, drives or restates needs none."""
 
 __all__ = [
     "Committed",
@@ -101,3 +170,10 @@ __all__ = [
     "to_json",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"medzip.archive.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medzip import __version__
-from medzip.archive.describing import describe
 from medzip.archive.handles import Committed
 from medzip.archive.index import read_index, write_index
 from medzip.archive.layout import (
@@ -18,11 +15,8 @@ from medzip.archive.layout import (
     digest_path,
     object_path,
     read_digest,
-    sha256_file,
     work_path,
 )
-from medzip.archive.models import keep_models, references_of
-from medzip.archive.proving import prove_elsewhere
 from medzip.archive.records import Verdict
 from medzip.atomic import flush, write_atomic
 from medzip.errors import ArchiveError, VerificationError
@@ -30,55 +24,11 @@ from medzip.errors import ArchiveError, VerificationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from medzip.archive.handles import ObjectPlan, Proof
+    from medzip.archive.handles import Proof
     from medzip.archive.layout import StrPath
     from medzip.archive.records import SeriesRecord
 
-__all__ = ["already_proven", "commit", "discard", "publish"]
-
-
-def already_proven(plan: ObjectPlan, archive: StrPath) -> SeriesRecord | None:
-    """Find a committed object of the same content, whatever profile it was coded with.
-
-    The digest of an object says that it is what was proven then. Whether this version still reads
-    what another one wrote, only decoding says: such an object is proven again, in a process of its
-    own.
-
-    Parameters
-    ----------
-    plan : ObjectPlan
-        From ``scan``; its key is the content's.
-    archive : path
-        Archive.
-
-    Returns
-    -------
-    SeriesRecord or None
-        None when there is no such object, its stored bytes do not have their digest any more, or
-        this version cannot bring its files back: then it is made again from the source.
-
-    Raises
-    ------
-    OSError
-        When the object cannot be read.
-    """
-    path = object_path(archive, plan.key)
-    sha256 = read_digest(path)
-    try:
-        if not sha256 or sha256_file(path) != sha256:
-            return None
-        record = describe(path)
-        if record.codec_version != __version__:
-            prove_elsewhere(path, plan.key)
-        return replace(record, verdict=Verdict.ALREADY_PROVEN)
-    except FileNotFoundError:
-        return None
-    except OSError:
-        raise
-    except Exception:
-        # Whatever is wrong with it, its source is here: making it again is the remedy, and an
-        # error here would come again in every run.
-        return None
+__all__ = ["commit", "discard", "publish"]
 
 
 def commit(proof: Proof) -> Committed:
@@ -99,7 +49,10 @@ def commit(proof: Proof) -> Committed:
         )
     path = object_path(proof.archive, proof.key)
     path.parent.mkdir(parents=True, exist_ok=True)
-    keep_models(proof.archive, references_of(Path(proof.path)), finished=True)
+    if proof.references:
+        from medzip.archive.models import keep_models  # they bring the codec, and few objects any
+
+        keep_models(proof.archive, proof.references, finished=True)
     write_atomic(digest_path(path), digest_line(path, proof.sha256))
     os.replace(proof.path, path)
     flush(path.parent)

@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medzip.archive.committing import publish
-from medzip.archive.driving import run_in_processes
 from medzip.archive.failures import failure_of
 from medzip.archive.line import Archiving
 from medzip.archive.locking import archive_lock
-from medzip.archive.scanning import scan
+from medzip.archive.pooling import run_in_processes
+from medzip.archive.records import Failure
+from medzip.archive.scanning import discover
 from medzip.archive.summary import Summary
-from medzip.codec import PROFILES
 from medzip.cores import cores
+from medzip.dicom.walk import name_trees
 from medzip.errors import ArchiveError
+from medzip.profile import PROFILES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from medzip.archive.handles import ObjectPlan
     from medzip.archive.layout import StrPath
     from medzip.archive.summary import Event
 
@@ -87,15 +90,25 @@ def compress(
         raise ArchiveError(f"expected a profile of {sorted(PROFILES)}, got {profile!r}; name one")
     started = time.perf_counter()
     check_places(sources, archive)
-    inventory = scan(sources, on_event)
+    trees = name_trees(sources)
+    workers = workers or cores()
     registry = None if models is None else os.path.abspath(models)
     line = Archiving(os.fspath(archive), profile, registry, on_event)
-    line.total = len(inventory.plans)
+    failures: list[Failure] = []
+
+    def plans() -> Iterator[ObjectPlan]:
+        for found in discover(trees, workers, on_event):
+            if isinstance(found, Failure):
+                failures.append(found)
+            else:
+                line.total += 1
+                yield found
+
     with archive_lock(archive):
-        run_in_processes(line, inventory.plans, workers or cores())
+        run_in_processes(line, plans(), workers)
         line.lose()
         records = sorted(line.ended.values(), key=lambda record: record.key)
-        failures = [*inventory.failures, *line.failures]
+        failures += line.failures
         try:
             publish(archive, records)
         except OSError as error:

@@ -5,47 +5,45 @@ A driver decides where and when; what follows on what is `medzip.archive.line`'s
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from medzip.archive.committing import already_proven, commit, discard
-from medzip.archive.encoding import encode, fit
+from medzip.archive.committing import commit, discard
+from medzip.archive.failures import failure_of
 from medzip.archive.line import Step
-from medzip.archive.pool import new_pool
-from medzip.archive.proving import prove
-from medzip.archive.sealing import seal
-from medzip.archive.staging import stage
-from medzip.errors import ProverError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from medzip.archive.line import Call, Line
+    from medzip.archive.line import Call, Item, Line
 
     Functions = Mapping[Step, Callable[..., Any]]
 
-__all__ = ["FUNCTIONS", "HERE", "attempt", "run_here", "run_in_processes"]
+__all__ = ["FUNCTIONS", "HERE", "Ran", "attempt", "run_ahead", "run_calls", "run_here"]
 
-FUNCTIONS: dict[Step, Callable[..., Any]] = {
-    Step.CHECK: already_proven,
-    Step.STAGE: stage,
-    Step.FIT: fit,
-    Step.ENCODE: encode,
-    Step.SEAL: seal,
-    Step.PROVE: prove,
-    Step.COMMIT: commit,
-    Step.DISCARD: discard,
-}
-"""What runs a step, with the arguments of its call."""
-HERE = frozenset({Step.COMMIT, Step.REPLACE, Step.DISCARD})
+FUNCTIONS = "medzip.archive.steps:FUNCTIONS"
+"""Where the functions of the steps are, by name: they are looked up where they run, because they
+bring torch, Zarr and the kernels, of which a process that only drives needs none."""
+HERE: dict[Step, Callable[..., Any]] = {Step.COMMIT: commit, Step.DISCARD: discard}
 """Short steps that change the archive: they run where it is locked."""
 
 
-def attempt(call: Call, functions: Functions = FUNCTIONS) -> Any:
+class Ran(NamedTuple):
+    """A call that was run, and what it returned, or its failure."""
+
+    call: Call
+    outcome: Any
+
+
+def functions_named(name: str) -> Functions:
+    """The functions of steps that a name (module:attribute) stands for."""
+    module, _, attribute = name.partition(":")
+    found: Functions = getattr(import_module(module), attribute)
+    return found
+
+
+def attempt(call: Call, functions: Functions) -> Any:
     """Run a call in this process; gives what it returned, or raised."""
     try:
         return functions[call.step](*call.arguments)
@@ -53,114 +51,63 @@ def attempt(call: Call, functions: Functions = FUNCTIONS) -> Any:
         return error
 
 
-def run_here(line: Line[Any, Any], items: Iterable[Any], functions: Functions = FUNCTIONS) -> None:
+def run_here(
+    line: Line[Any, Any],
+    items: Iterable[Any],
+    functions: str = FUNCTIONS,
+    here: Functions = HERE,
+) -> None:
     """Bring one object after another through the line, in this process."""
+    every = {**functions_named(functions), **here}
     for item in items:
         ready = deque(line.start(item))
         while ready:
             call = ready.popleft()
-            ready.extendleft(reversed(line.done(call, attempt(call, functions))))
+            ready.extendleft(reversed(line.done(call, attempt(call, every))))
 
 
-def run_in_processes(
-    line: Line[Any, Any],
-    items: Sequence[Any],
-    workers: int,
-    functions: Functions = FUNCTIONS,
-) -> None:
-    """Bring all objects through the line on several processes.
+def run_ahead(
+    line: Line[Any, Any], items: Sequence[Item], steps: frozenset[Step], functions: str
+) -> list[Ran]:
+    """Bring objects through a line as far as some steps go, in this process.
 
-    Proofs go to processes that never seal, the steps of `HERE` stay in this one. Objects that are
-    further on go first, and no more are begun than keep the workers busy, since staged voxels take
-    disk.
+    A worker does so with a fresh line: the line of whoever drives is told afterwards, call by call,
+    what became of them, and gives out what is to follow elsewhere.
 
     Parameters
     ----------
     line : Line
-        Nothing is started in it yet.
+        A fresh one, of the same rules as that of the driver.
     items : sequence
-        What it starts with, in this order.
-    workers : int
-        Processes at work at a time.
-    functions : mapping, optional
-        What runs each step.
+        Objects to start.
+    steps : frozenset of Step
+        What may run here.
+    functions : str
+        Name of the functions that run the steps.
+
+    Returns
+    -------
+    list of Ran
+        In an order in which the line of the driver can be told.
     """
-    pools = _Pools(workers)
-    numbers = {item.key: number for number, item in enumerate(items)}
-    count = itertools.count()
-    waiting = deque(items)
-    ready: list[tuple[tuple[int, int, int], Call]] = []
-    running: dict[Future[Any], Call] = {}
-
-    def add(calls: Iterable[Call]) -> None:
-        for call in calls:
-            if call.step in HERE:
-                add(line.done(call, attempt(call, functions)))
-            else:
-                rank = (numbers[call.key], call.step.rank, next(count))
-                heapq.heappush(ready, (rank, call))
-
-    try:
-        while waiting or ready or running:
-            while waiting and line.in_hand <= workers:
-                add(line.start(waiting.popleft()))
-            while ready and len(running) < workers:
-                call = heapq.heappop(ready)[1]
-                running[pools.submit(call.step, functions[call.step], call.arguments)] = call
-            if not running:
-                add(line.lose())  # so that what is left can begin
-            else:
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    call = running.pop(future)
-                    add(line.done(call, _outcome(call, future)))
-    except KeyboardInterrupt:
-        pools.stop()
-        raise
-    pools.close()
+    ran = []
+    for item in items:
+        ready = deque(line.start(item))
+        while ready:
+            call = ready.popleft()
+            if call.step in steps:
+                ran += run_calls([call], functions)
+                ready.extendleft(reversed(line.done(*ran[-1])))
+    return ran
 
 
-def _outcome(call: Call, future: Future[Any]) -> Any:
-    """What a call returned or raised; the end of its process is a lack of memory, most often."""
-    error = future.exception()
-    if not isinstance(error, BrokenProcessPool):
-        return future.result() if error is None else error
-    kind = ProverError if call.step is Step.PROVE else MemoryError
-    return kind(
-        "expected the worker process to answer, got its end (out of memory?); what is done is "
-        "kept: use fewer --workers and run again"
-    )
-
-
-class _Pools:
-    """Processes by what they do, started when first needed; checks read only, so threads do."""
-
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._pools: dict[str, Executor] = {}
-
-    def submit(
-        self, step: Step, function: Callable[..., Any], arguments: tuple[Any, ...]
-    ) -> Future[Any]:
-        kind = step.value if step in (Step.CHECK, Step.PROVE) else "work"
-        try:
-            return self._pool(kind).submit(function, *arguments)
-        except BrokenProcessPool:
-            # Its calls failed one by one; the others go on with new processes.
-            self._pools.pop(kind).shutdown(wait=False)
-            return self._pool(kind).submit(function, *arguments)
-
-    def _pool(self, kind: str) -> Executor:
-        if kind not in self._pools:
-            checks = kind == Step.CHECK.value
-            self._pools[kind] = (
-                ThreadPoolExecutor(self._workers) if checks else new_pool(self._workers)
-            )
-        return self._pools[kind]
-
-    def stop(self) -> None:
-        for pool in self._pools.values():
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def close(self) -> None:
-        for pool in self._pools.values():
-            pool.shutdown()
+def run_calls(calls: Sequence[Call], functions: str) -> list[Ran]:
+    """Run calls one after the other, in this process."""
+    found = functions_named(functions)
+    ran = []
+    for call in calls:
+        outcome = attempt(call, found)
+        if isinstance(outcome, BaseException):
+            outcome = failure_of(call.key, call.step, outcome)
+        ran.append(Ran(call, outcome))
+    return ran

@@ -18,11 +18,11 @@ from medzip.archive.records import ModelTrial, SlabRecord, to_json
 from medzip.archive.staging import raw_volume
 from medzip.atomic import write_atomic
 from medzip.codec import Model, encode_slab
-from medzip.codec.profile import profile_named
 from medzip.fitting import fit_model
 from medzip.fitting.choose import choose_model
 from medzip.models import model_folders, model_of, reference_of
 from medzip.models.shelf import shipped_digest, shipped_digests
+from medzip.profile import profile_named
 
 if TYPE_CHECKING:
     from pathlib import Path

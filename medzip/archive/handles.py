@@ -201,7 +201,10 @@ class Sealed(Handle):
 
 @dataclass(frozen=True)
 class Proof(Handle):
-    """Result of ``prove``: every file decoded from ``path`` by process ``pid`` matched."""
+    """Result of ``prove``: every file decoded from ``path`` by process ``pid`` matched.
+
+    ``references`` are the digests of the models that it needs and that are not of this package.
+    """
 
     path: str
     sha256: str
@@ -209,6 +212,7 @@ class Proof(Handle):
     pid: int
     files: int
     seconds: float
+    references: tuple[str, ...]
     record: SeriesRecord
 
     @property

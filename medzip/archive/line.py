@@ -23,7 +23,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from medzip.archive.failures import failed_record, failure_of, is_discarded, lost
 from medzip.archive.handles import ObjectPlan
@@ -118,6 +118,10 @@ class Item(Protocol):
         """Its name in logs and reports."""
 
 
+def _say_nothing(event: Event) -> None:
+    """For lines that nobody listens to; it has a name so that it can be pickled."""
+
+
 Begun = TypeVar("Begun", bound=Item)
 Ended = TypeVar("Ended")
 
@@ -147,9 +151,9 @@ class Line(ABC, Generic[Begun, Ended]):
         self.ended: dict[str, Ended] = {}
         self.total = 0
         self._archive = archive
-        self._tell = tell or (lambda event: None)
+        self._tell = tell or _say_nothing
         self._open: dict[str, Begun] = {}
-        self._done: set[CallId] = set()
+        self._done: dict[str, set[CallId]] = {}
         self._waiting: list[Call] = []
         self._slabs: dict[str, list[int]] = {}
 
@@ -186,7 +190,7 @@ class Line(ABC, Generic[Begun, Ended]):
             outcome = failure_of(call.key, call.step, outcome)
         if isinstance(outcome, Failure):
             return self._fail(call.key, outcome)
-        self._done.add(call.id)
+        self._done.setdefault(call.key, set()).add(call.id)
         return self._release(self._next(call, outcome))
 
     def give_up(self, item: Begun, error: BaseException) -> list[Call]:
@@ -204,6 +208,10 @@ class Line(ABC, Generic[Begun, Ended]):
             failure = lost(item.name, "commit", "a record or a failure of every object", "neither")
             dropped += self._fail(key, failure)
         return dropped
+
+    @abstractmethod
+    def fresh(self) -> Self:
+        """A line of the same rules with nothing in it, which can be pickled."""
 
     @abstractmethod
     def _first(self, item: Begun) -> list[Call]:
@@ -242,6 +250,7 @@ class Line(ABC, Generic[Begun, Ended]):
         """Close an object, with the one record that it gets."""
         del self._open[key]
         self._slabs.pop(key, None)
+        self._done.pop(key, None)
         self.ended[key] = record
 
     def _event(self, stage: str, name: str) -> None:
@@ -266,10 +275,16 @@ class Line(ABC, Generic[Begun, Ended]):
 
     def _release(self, calls: Sequence[Call]) -> list[Call]:
         """Keep those that have to wait; give out those that need not any more."""
-        every = [*self._waiting, *calls]
-        ready = [call for call in every if call.after <= self._done]
-        self._waiting = [call for call in every if not call.after <= self._done]
+        ready: list[Call] = []
+        waiting: list[Call] = []
+        for call in (*self._waiting, *calls):
+            (ready if all(map(self._is_done, call.after)) else waiting).append(call)
+        self._waiting = waiting
         return ready
+
+    def _is_done(self, call: CallId) -> bool:
+        """Whether a call has been done; all are of an object that has ended."""
+        return call.key in self.ended or call in self._done.get(call.key, ())
 
 
 class Archiving(Line[ObjectPlan, SeriesRecord]):
@@ -296,6 +311,10 @@ class Archiving(Line[ObjectPlan, SeriesRecord]):
     ) -> None:
         super().__init__(archive, tell)
         self._profile, self._models = profile, models
+
+    def fresh(self) -> Self:
+        """A line of the same rules with nothing in it, which can be pickled."""
+        return type(self)(self._archive, self._profile, self._models)
 
     @property
     def failures(self) -> list[Failure]:

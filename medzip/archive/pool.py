@@ -1,36 +1,85 @@
-"""One call an object, in worker processes or here."""
+"""Worker processes, forked from one that has everything in memory, and calls on them."""
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
+from collections import deque
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import zarr
-
-from medzip.cores import use_one_core
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor, Future
+    from multiprocessing.context import BaseContext
 
-__all__ = ["fan_out", "new_pool"]
+__all__ = ["fan_out", "in_order", "new_pool", "pool_of"]
 
+Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
+AHEAD = 64
+"""Batches that are asked for before the first of them is taken."""
 
-def _start() -> None:
+
+def new_pool(workers: int) -> ProcessPoolExecutor:
+    """Pool of processes that use one core each, and die with this one.
+
+    They are never forked from this process: Zarr and torch have threads. Where it can be had they
+    are forked from a server on one thread that has imported what they need (`medzip.archive.warm`);
+    elsewhere each is a fresh interpreter.
+    """
+    environment = dict(os.environ)  # the server has that of the time when it was started
+    return ProcessPoolExecutor(
+        workers, mp_context=_context(), initializer=_start, initargs=(environment,)
+    )
+
+
+@cache
+def _context() -> BaseContext:
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["medzip.archive.warm"])
+    atexit.register(_end_server)
+    return context
+
+
+def _end_server() -> None:
+    """End the server and wait for it, so that its CPU time counts as that of a child.
+
+    Without it the server ends by itself, when this process is gone.
+    """
+    from multiprocessing import forkserver
+
+    stop = getattr(forkserver._forkserver, "_stop", None)
+    if stop is not None and not multiprocessing.active_children():
+        stop()
+
+
+def _start(environment: Mapping[str, str]) -> None:
     """Make a worker use one core, as there are as many workers as cores, and die with its parent.
 
     A worker that outlives a killed run would write beside the next one.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     threading.Thread(target=_follow_parent, daemon=True).start()
+    os.environ.clear()
+    os.environ.update(environment)
+    # here, since the process that starts workers needs neither of them
+    import zarr
+
+    from medzip.cores import use_one_core
+
     use_one_core()
     zarr.config.set({"threading.max_workers": 1, "async.concurrency": 1})
 
@@ -42,10 +91,56 @@ def _follow_parent() -> None:
         os._exit(1)
 
 
-def new_pool(workers: int) -> ProcessPoolExecutor:
-    """Pool of fresh interpreters (never forked: Zarr and torch have threads)."""
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
+@contextmanager
+def pool_of(workers: int) -> Iterator[Executor | None]:
+    """A pool for the time of a block; none for no workers."""
+    if not workers:
+        yield None
+        return
+    with new_pool(workers) as pool:
+        yield pool
+
+
+def in_order(pool: Executor | None, name: str, batches: Iterable[Argument]) -> Iterator[Any]:
+    """Results of a function for each batch, in their order, a few batches ahead.
+
+    Parameters
+    ----------
+    pool : Executor or None
+        Where it runs; here if None.
+    name : str
+        The function, as module:name: it is imported where it runs.
+    batches : iterable
+        Taken no faster than results are.
+
+    Raises
+    ------
+    MemoryError
+        When a process ended without an answer.
+    """
+    if pool is None:
+        for batch in batches:
+            yield call_named(name, batch)
+        return
+    waiting: deque[Future[Any]] = deque()
+    try:
+        for batch in batches:
+            waiting.append(pool.submit(call_named, name, batch))
+            while waiting and (waiting[0].done() or len(waiting) > AHEAD):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise MemoryError(
+            f"expected the process that runs {name} to answer, got its end (out of memory?); "
+            "use fewer --workers and run again"
+        ) from error
+
+
+def call_named(name: str, argument: Any) -> Any:
+    """Call a function by its name."""
+    module, _, function = name.partition(":")
+    return getattr(import_module(module), function)(argument)
 
 
 def fan_out(

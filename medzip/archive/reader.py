@@ -148,6 +148,12 @@ class ObjectReader:
 
     def slab(self, volume: int, slab: int, model: Model) -> NDArray[np.generic]:
         """Decode one slab, whose header must have the manifest's shape and dtype."""
+        data = self.stored_slab(volume, slab)
+        with self._naming():
+            return decode_slab(data, model)
+
+    def stored_slab(self, volume: int, slab: int) -> bytes:
+        """Bytes of one slab, whose header must have the manifest's shape and dtype."""
         described = self.manifest.volumes[volume]
         depth = min(described.depth, described.shape[0] - slab * described.depth)
         data = self._read(slab_name(volume, slab))
@@ -158,7 +164,7 @@ class ObjectReader:
                     f"{self.path.name}: expected slab {slab} of {described}, got {header.shape} of "
                     f"{header.dtype}; restore the object from a copy"
                 )
-            return decode_slab(data, model)
+        return data
 
     def _pieces(
         self, file: FileEntry, envelope: EnvelopeReader, volumes: list[_VolumeReader]

@@ -1,37 +1,38 @@
-"""Sources -> inventory: everything found, hashed, and grouped into objects."""
+"""Sources -> plans of objects, as they are found: the walk goes on while the first are archived."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from medzip.archive.failures import failure_of
+from medzip.archive.gathering import Gathering
 from medzip.archive.handles import Inventory, ObjectPlan
-from medzip.archive.layout import object_key
+from medzip.archive.pool import in_order, pool_of
+from medzip.archive.records import Failure
 from medzip.archive.summary import Event
-from medzip.dicom.discover import group_series, stack_files
-from medzip.dicom.header import Header, read_hashed
-from medzip.dicom.records import FileEntry
-from medzip.dicom.walk import Directory, File, Link, name_trees, unreadable, walk
-from medzip.errors import SourceError
+from medzip.dicom.walk import Directory, File, Link, name_trees, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Executor
 
+    from medzip.archive.gathering import Group
     from medzip.archive.layout import StrPath
-    from medzip.archive.records import Failure
+    from medzip.archive.planning import Read
+    from medzip.dicom.records import SourceTree
+    from medzip.dicom.walk import Found
 
-__all__ = ["scan"]
+__all__ = ["discover", "scan"]
 
-_BUNDLE_BYTES = 256 << 20
-_BUNDLE_FILES = 10_000
-
-_Item = tuple[FileEntry, Header]
+READ = "medzip.archive.planning:read_files"
+PLAN = "medzip.archive.planning:plan_groups"
+BATCH = 64
+"""Files whose headers one process reads at a time."""
+BATCH_BYTES = 64 << 20
+"""Their bytes, at most: all of them are hashed."""
 
 
 def scan(sources: Sequence[StrPath], on_event: Callable[[Event], None] | None = None) -> Inventory:
-    """Find, hash and group everything under ``sources``.
+    """Find, hash and group everything under ``sources``, in this process.
 
     Parameters
     ----------
@@ -54,97 +55,103 @@ def scan(sources: Sequence[StrPath], on_event: Callable[[Event], None] | None = 
         source is a failure in the inventory, not an exception.
     """
     trees = name_trees(sources)
-    items: list[_Item] = []
-    links: list[tuple[str, str]] = []
-    directories: list[str] = []
+    plans: list[ObjectPlan] = []
     failures: list[Failure] = []
-    for found in walk(trees):
-        match found:
-            case File():
-                try:
-                    items.append(_read(found))
-                except OSError as error:
-                    failures.append(failure_of(None, "scan", unreadable(found.source, error)))
-                if on_event:
-                    on_event(Event("scan", "", len(items), len(items)))
-            case Link():
-                links.append((found.path, found.target))
-            case Directory():
-                directories.append(found.path)
-            case SourceError():
-                failures.append(failure_of(None, "scan", found))
-    series = group_series(items)
-    others = series.pop("", [])
-    plans = [_plan("series", members) for members in series.values()]
-    plans += _bundles(others, links, directories)
+    for found in discover(trees, 0, on_event):
+        if isinstance(found, Failure):
+            failures.append(found)
+        else:
+            plans.append(found)
     plans.sort(key=lambda plan: plan.key)
     return Inventory(trees, tuple(plans), tuple(failures))
 
 
-def _read(file: File) -> _Item:
-    """Hash one file and read its header."""
-    header, sha256 = read_hashed(file.source, file.size)
-    entry = FileEntry(
-        path=file.path,
-        source=file.source,
-        size=file.size,
-        sha256=sha256,
-        mtime_ns=file.mtime_ns,
-        mode=file.mode,
-        series_uid=header.series_uid,
-        reason=header.reason,
-    )
-    return entry, header
+def discover(
+    trees: Sequence[SourceTree], workers: int, tell: Callable[[Event], None] | None = None
+) -> Iterator[ObjectPlan | Failure]:
+    """Find objects one after the other; the same tree gives the same ones in the same order.
+
+    Memory does not grow with the number of files, but for those of one folder and of one series.
+
+    Parameters
+    ----------
+    trees : sequence of SourceTree
+        From ``name_trees``.
+    workers : int
+        Processes that read headers; 0: this one does.
+    tell : callable, optional
+        Called with the number of files whose headers are read.
+
+    Yields
+    ------
+    ObjectPlan or Failure
+        An object, or what could not be read.
+    """
+    with pool_of(workers) as pool:
+        read = in_order(pool, READ, _batches(walk(trees)))
+        yield from _planned(pool, _gathered(read, tell))
 
 
-def _plan(
-    kind: str,
-    items: Sequence[_Item],
-    links: Sequence[tuple[str, str]] = (),
-    directories: Sequence[str] = (),
-) -> ObjectPlan:
-    """Arrange files into an object; of several files of one content only the first is stored."""
-    first: dict[tuple[str, int], FileEntry] = {}
-    copies: list[FileEntry] = []
-    unique: list[_Item] = []
-    for entry, header in sorted(items, key=lambda item: item[0].path):
-        if first.setdefault((entry.sha256, entry.size), entry) is entry:
-            unique.append((entry, header))
-        else:
-            copies.append(entry)
-    files, stacks = stack_files(unique)
-    place = {(file.sha256, file.size): index for index, file in enumerate(files)}
-    files += tuple(replace(copy, copy_of=place[copy.sha256, copy.size]) for copy in copies)
-    key = object_key(((f.path, f.size, f.sha256) for f in files), links, directories)
-    return ObjectPlan(key, kind, files, stacks, tuple(sorted(links)), tuple(sorted(directories)))
+def _gathered(
+    read: Iterable[Sequence[Read]], tell: Callable[[Event], None] | None
+) -> Iterator[Group | Failure]:
+    """Groups that are complete, and what could not be read."""
+    gathering = Gathering()
+    count = 0
+    for batch in read:
+        for one in batch:
+            match one:
+                case Link():
+                    gathering.add_link(one)
+                case Directory():
+                    gathering.add_directory(one)
+                case Failure():
+                    yield one
+                case entry, header:
+                    count += 1
+                    yield from gathering.add(entry, header)
+        if tell is not None:
+            tell(Event("scan", "", count, count))
+    yield from gathering.end()
 
 
-def _bundles(
-    items: Sequence[_Item], links: Sequence[tuple[str, str]], directories: Sequence[str]
-) -> list[ObjectPlan]:
-    """Bundle what belongs to no coded series: by top-level folder, bounded in size."""
+def _planned(
+    pool: Executor | None, found: Iterable[Group | Failure]
+) -> Iterator[ObjectPlan | Failure]:
+    """Plans of the groups, some groups at a time; failures as they are."""
+    failures: list[Failure] = []
 
-    def top(path: str) -> str:
-        return path.split("/", 1)[0] if "/" in path else ""
+    def shared() -> Iterator[list[Group]]:
+        batch: list[Group] = []
+        files = 0
+        for one in found:
+            if isinstance(one, Failure):
+                failures.append(one)
+                continue
+            batch.append(one)
+            files += len(one.items)
+            if files >= BATCH:
+                yield batch
+                batch, files = [], 0
+        if batch:
+            yield batch
 
-    parts: dict[str, list[list[_Item]]] = defaultdict(lambda: [[]])
+    for plans in in_order(pool, PLAN, shared()):
+        yield from plans
+        while failures:
+            yield failures.pop()
+    yield from failures
+
+
+def _batches(found: Iterable[Found]) -> Iterator[list[Found]]:
+    """What one process reads at a time."""
+    batch: list[Found] = []
     size = 0
-    for item in sorted(items, key=lambda item: item[0].path):
-        folder = parts[top(item[0].path)]
-        size = size + item[0].size if folder[-1] else item[0].size
-        if folder[-1] and (size > _BUNDLE_BYTES or len(folder[-1]) >= _BUNDLE_FILES):
-            folder.append([])
-            size = item[0].size
-        folder[-1].append(item)
-    plans = []
-    for name in sorted(
-        {*parts, *(top(path) for path, _ in links), *(top(path) for path in directories)}
-    ):
-        here = [link for link in links if top(link[0]) == name]
-        empty = [path for path in directories if top(path) == name]
-        for number, part in enumerate(parts[name]):
-            if number == 0:
-                plans.append(_plan("other", part, here, empty))
-            else:
-                plans.append(_plan("other", part))
-    return plans
+    for one in found:
+        batch.append(one)
+        size += one.size if isinstance(one, File) else 0
+        if len(batch) >= BATCH or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -12,9 +12,9 @@ with compiled_by_source():
     # no module below needs it, but its kernels must be defined in here, whoever asks for them first
     from medzip.codec.fast.engine import Engine
     from medzip.codec.model import Model, read_model
-    from medzip.codec.profile import PROFILES, Profile, profile_named, slab_depth
     from medzip.codec.slab import FORMAT_VERSION, decode_slab, encode_slab, residual_slab
     from medzip.codec.stream import decode_stream, encode_stream
+    from medzip.profile import PROFILES, Profile, profile_named, slab_depth
 
 __all__ = [
     "FORMAT_VERSION",

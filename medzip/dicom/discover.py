@@ -24,27 +24,10 @@ if TYPE_CHECKING:
 
     from medzip.dicom.header import Header
 
-__all__ = ["group_series", "stack_files"]
+__all__ = ["stack_files"]
 
 _SAME_PLACE_MM = 1e-3
 _Slice = tuple[int, int, tuple[float, ...] | None]  # file, frame in the file, position in mm
-
-
-def group_series(
-    files: Sequence[tuple[FileEntry, Header]],
-) -> dict[str, list[tuple[FileEntry, Header]]]:
-    """Group by SeriesInstanceUID; files without one, or without coded voxels around, under ""."""
-    series: dict[str, list[tuple[FileEntry, Header]]] = defaultdict(list)
-    for entry, header in files:
-        series[header.series_uid].append((entry, header))
-    rest: list[tuple[FileEntry, Header]] = []
-    for uid in sorted(series):
-        # An object of its own pays only where there are voxels to code.
-        if uid and not any(header.frames for _, header in series[uid]):
-            rest += series.pop(uid)
-    if rest:
-        series[""] += rest
-    return dict(sorted(series.items()))
 
 
 def stack_files(

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medzip.codec.profile import Profile, profile_named
 from medzip.codec.slab import encode_slab
 from medzip.fitting.fit import LEAST_VOXELS, read_windows, straightened
 from medzip.models.network import network_of, shipped_model
+from medzip.profile import Profile, profile_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 
 from medzip.codec.packing import check_voxels
-from medzip.codec.profile import Profile, profile_named
 from medzip.cores import on_threads
 from medzip.fitting.linear import Window, solve_linear, straight_bits
 from medzip.fitting.optimise import Recipe, mean_bits, optimise
 from medzip.fitting.qat import MixtureNet
 from medzip.fitting.sample import Samples, sample_window
 from medzip.models.network import network_of, shipped_model, with_network
+from medzip.profile import Profile, profile_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable

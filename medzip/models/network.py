@@ -18,7 +18,6 @@ from medzip.codec.fast.engine import Engine
 from medzip.codec.fast.layout import Layout
 from medzip.codec.integers import decode_integers, encode_integers
 from medzip.codec.model import MAGIC, Model, join_config, split_config
-from medzip.codec.profile import profile_named
 from medzip.codec.schedule import wavefront
 from medzip.errors import ModelError
 from medzip.models.shelf import known_network, network_name, shipped_digest
@@ -30,6 +29,7 @@ from medzip.models.weights import (
     network_from,
     read_network,
 )
+from medzip.profile import profile_named
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

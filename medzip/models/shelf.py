@@ -11,10 +11,10 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from medzip.codec.profile import PROFILES
 from medzip.errors import ModelError
 from medzip.models.folders import VARIABLE, folders_in_use
 from medzip.models.weights import network_digest, read_network
+from medzip.profile import PROFILES
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from medzip import archive as steps
 from medzip.archive import SlabRecord
-from medzip.archive.driving import FUNCTIONS
 from medzip.archive.line import Step
-from medzip.archive.recompressing import candidates, prepare
+from medzip.archive.recompressing import candidates
+from medzip.archive.recompressing.preparing import FUNCTIONS
 from medzip.errors import ProverError
 from medzip_tasks.apart import prove_apart
 from medzip_tasks.policy import StepFailedError, run_each
@@ -46,8 +46,7 @@ def run_calls(label: str, step: str, items: tuple[Call, ...]) -> list[Any | Fail
     """Run calls of one step; for each what it returned, or its failure."""
     if step == Step.PROVE:
         return _prove(items)
-    functions = {**FUNCTIONS, Step.PREPARE: prepare}
-    outcomes = run_each(step, lambda call: functions[call.step](*call.arguments), items)
+    outcomes = run_each(step, lambda call: FUNCTIONS[call.step](*call.arguments), items)
     if step == Step.ENCODE:
         coded = [one for one in outcomes if isinstance(one, SlabRecord)]
         log.info(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from dask.base import annotate
 
 from medzip.archive import Failure
-from medzip.archive.driving import FUNCTIONS, HERE, attempt
+from medzip.archive.driving import HERE, attempt
 from medzip.archive.failures import MISMATCHES, lost
 from medzip.archive.line import Step
 from medzip_tasks.archive import run_calls
@@ -46,7 +46,7 @@ class Driver:
         Where tasks run; entered by the caller.
     line : Line
         Asked from one thread at a time.
-    functions : mapping, optional
+    here : mapping, optional
         What runs the steps that stay here.
     """
 
@@ -54,9 +54,9 @@ class Driver:
         self,
         runner: DaskTaskRunner,
         line: Line[Any, Any],
-        functions: Mapping[Step, Callable[..., Any]] = FUNCTIONS,
+        here: Mapping[Step, Callable[..., Any]] = HERE,
     ) -> None:
-        self._runner, self._line, self._functions = runner, line, functions
+        self._runner, self._line, self._here = runner, line, here
         self._lock = threading.Lock()
 
     def run(self, lots: Sequence[Sequence[Any]], threads: int) -> Iterator[Sequence[Any]]:
@@ -93,10 +93,10 @@ class Driver:
                     self._line.give_up(item, error)
 
     def _outcomes(self, step: Step, calls: Sequence[Call]) -> Iterator[tuple[Call, Any]]:
-        if step in HERE:
+        if step in self._here:
             for call in calls:
                 with self._lock:  # the gate, for one, is asked from one thread at a time
-                    outcome = attempt(call, self._functions)
+                    outcome = attempt(call, self._here)
                 yield call, outcome
             return
         with self._away_from(calls) if step is Step.PROVE else nullcontext():

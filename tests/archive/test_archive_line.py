@@ -45,7 +45,7 @@ BARE = replace(STAGED, volumes=())
 FITTED = Fitted(AT, (), 0, 0.0, (), ())
 STORED = ("/archive/object.zip", "0" * 64, 100)
 SEALED = Sealed(AT, *STORED, 1, RECORD)
-PROOF = Proof(AT, *STORED, 2, 0, 0.0, RECORD)
+PROOF = Proof(AT, *STORED, 2, 0, 0.0, (), RECORD)
 SLABS = [(volume, slab) for volume in (0, 1) for slab in (0, 1, 2)]
 CANDIDATE = Candidate(KEY, 200, 640)
 RESULTS = {

@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 from medzip import archive as steps
-from medzip.archive import Verdict, committing, compressing, driving
+from medzip.archive import Verdict, checking, compressing, driving, pooling
 from medzip.archive.encoding import read_slab
 from medzip.archive.line import Archiving, Call, Step
+from medzip.archive.steps import FUNCTIONS
 from medzip.dicom.header import read_hashed
 from medzip.errors import (
     ArchiveError,
@@ -172,6 +173,7 @@ def test_a_mismatch_is_not_committed(source: Path, tmp_path: Path) -> None:
         pid=1,
         files=sealed.record.files,
         seconds=0.0,
+        references=(),
         record=sealed.record,
     )
     for other in (replace(proof, pid=0), replace(proof, files=proof.files - 1)):
@@ -206,7 +208,7 @@ def test_what_cannot_be_read_is_a_failure(
             raise PermissionError(errno.EACCES, "Permission denied", path)
         return read_hashed(path, size)
 
-    monkeypatch.setattr("medzip.archive.scanning.read_hashed", refuse)
+    monkeypatch.setattr("medzip.archive.planning.read_hashed", refuse)
     summary = archive_here([source], tmp_path / "archive")
     assert not summary.ok
     assert summary.files == 6
@@ -314,7 +316,7 @@ def test_many_small_files_are_few_objects(tmp_path: Path) -> None:
 
 
 def test_bundles_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medzip.archive.scanning._BUNDLE_BYTES", 1000)
+    monkeypatch.setattr("medzip.archive.gathering.BUNDLE_BYTES", 1000)
     source = tmp_path / "source"
     source.mkdir()
     for number in range(10):
@@ -359,17 +361,17 @@ def test_objects_of_another_version_are_proven_again(
     archive_object(plan, tmp_path / "archive")
     asked = []
 
-    def prove(path: Path, key: str) -> tuple[int, int]:
+    def decode(path: Path, key: str) -> int:
         asked.append(key)
         if answer is not None:
             raise answer
-        return 5, 1
+        return 5
 
-    monkeypatch.setattr(committing, "prove_elsewhere", prove)
+    monkeypatch.setattr(checking, "decode_and_compare", decode)
     found = steps.already_proven(plan, tmp_path / "archive")
     assert found is not None
     assert asked == []
-    monkeypatch.setattr(committing, "__version__", "9.9.9")
+    monkeypatch.setattr(checking, "__version__", "9.9.9")
     found = steps.already_proven(plan, tmp_path / "archive")
     assert (found.verdict if found else None) is verdict
     assert asked == [plan.key]
@@ -377,12 +379,12 @@ def test_objects_of_another_version_are_proven_again(
     assert record.verdict is (verdict or Verdict.PROVEN)
 
 
-def test_objects_of_another_version_are_decoded_elsewhere(
+def test_objects_of_another_version_are_decoded(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (plan,) = steps.scan([source]).plans
     archive_object(plan, tmp_path / "archive")
-    monkeypatch.setattr(committing, "__version__", "9.9.9")
+    monkeypatch.setattr(checking, "__version__", "9.9.9")
     found = steps.already_proven(plan, tmp_path / "archive")
     assert found is not None
     assert found.verdict is Verdict.ALREADY_PROVEN
@@ -398,7 +400,7 @@ def test_whatever_describing_raises_means_not_proven(
         def fail(path: Path, error: Exception = error) -> None:
             raise error
 
-        monkeypatch.setattr(committing, "describe", fail)
+        monkeypatch.setattr(checking, "describe", fail)
         assert steps.already_proven(plan, tmp_path / "archive") is None
 
 
@@ -419,9 +421,9 @@ def test_books_balance(drop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     committed = Archiving._committed
     monkeypatch.setattr(Archiving, "_committed", mislay)
-    monkeypatch.setitem(driving.FUNCTIONS, Step.COMMIT, commit)
-    monkeypatch.setattr(driving, "new_pool", ThreadPoolExecutor)
-    monkeypatch.setitem(driving.FUNCTIONS, Step.PROVE, lambda s: steps.prove(replace(s, pid=-2)))
+    monkeypatch.setitem(driving.HERE, Step.COMMIT, commit)
+    monkeypatch.setattr(pooling, "new_pool", ThreadPoolExecutor)
+    monkeypatch.setitem(FUNCTIONS, Step.PROVE, lambda s: steps.prove(replace(s, pid=-2)))
     summary = steps.compress([tmp_path / "source"], tmp_path / "archive", "fast", 1)
     assert sorted(record.key for record in summary.objects) == sorted(p.key for p in plans)
     (failure,) = summary.failures

@@ -11,7 +11,7 @@ from highdicom.spatial import get_normal_vector
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medzip.dicom.discover import _normal, group_series, stack_files
+from medzip.dicom.discover import _normal, stack_files
 from medzip.dicom.header import Frames, Header
 from medzip.dicom.records import FileEntry
 
@@ -154,10 +154,3 @@ def test_frames_in_any_order_have_their_place() -> None:
     rank = [sorted(zs).index(z) for z in zs]
     assert places in (rank, [5 - r for r in rank])
     assert offsets == [100 + 32 * k for k in range(6)]
-
-
-def test_only_series_with_voxels_stand_alone() -> None:
-    items = [item("a", uid="1"), item("b", uid="1", reason="colour")]
-    items += [item("c", uid="2", reason="lossy"), item("d", uid="", reason="not-dicom")]
-    groups = group_series(items)
-    assert {uid: len(group) for uid, group in groups.items()} == {"": 2, "1": 2}

@@ -11,8 +11,9 @@ from medzip_tasks.policy import StepFailedError, is_transient, retry_io, run_eac
 from prefect import flow
 from prefect.states import Failed
 
-from medzip.archive import Failure, ObjectRef, driving
+from medzip.archive import Failure, ObjectRef
 from medzip.archive.line import Call, CallId, Step
+from medzip.archive.steps import FUNCTIONS
 from medzip.errors import CorruptStreamError, ProverError, SourceError, VerificationError
 
 REF = ObjectRef("/archive", "ab" * 32, "default")
@@ -93,7 +94,7 @@ def test_prefect_retries_what_may_pass_and_nothing_else(
         calls.append(arguments)
         raise error
 
-    monkeypatch.setitem(driving.FUNCTIONS, Step.CHECK, already_proven)
+    monkeypatch.setitem(FUNCTIONS, Step.CHECK, already_proven)
     call = Call(CallId(REF.key, Step.CHECK), (REF, "/archive"))
 
     @flow

@@ -18,12 +18,14 @@ import zarr
 from zarr.storage import ZipStore
 
 from medzip import archive as steps
-from medzip.archive import driving, encoding, replacing
+from medzip.archive import encoding, replacing
+from medzip.archive import models as archive_models_module
 from medzip.archive.describing import object_paths
 from medzip.archive.layout import object_path
 from medzip.archive.line import Step
 from medzip.archive.models import keep_models, models_path, references_of
 from medzip.archive.recompressing import Gate, Outcome, prepare, preparing
+from medzip.archive.steps import FUNCTIONS
 from medzip.errors import ArchiveError, ModelError, VerificationError
 from medzip.models import NetworkModel, Registry, model_folders
 from medzip.models.folders import VARIABLE
@@ -92,9 +94,7 @@ def archive(plain: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def provers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Prove in this process: another one proves in earnest elsewhere, and takes seconds."""
-    monkeypatch.setitem(
-        driving.FUNCTIONS, Step.PROVE, lambda sealed: steps.prove(replace(sealed, pid=-1))
-    )
+    monkeypatch.setitem(FUNCTIONS, Step.PROVE, lambda sealed: steps.prove(replace(sealed, pid=-1)))
 
 
 def size(archive: Path) -> int:
@@ -114,9 +114,7 @@ def once(plain: Path, registry: Registry, tmp_path_factory: pytest.TempPathFacto
     archive = tmp_path_factory.mktemp("once") / "archive"
     shutil.copytree(plain, archive)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(
-            driving.FUNCTIONS, Step.PROVE, lambda sealed: steps.prove(replace(sealed, pid=-1))
-        )
+        patched.setitem(FUNCTIONS, Step.PROVE, lambda sealed: steps.prove(replace(sealed, pid=-1)))
         assert steps.recompress(archive, registry.root).replaced == OBJECTS
     return archive
 
@@ -253,7 +251,7 @@ def test_a_failure_leaves_the_object_and_the_others_go_on(
             raise OSError(5, "Input/output error")
         return real(staged)
 
-    monkeypatch.setitem(driving.FUNCTIONS, Step.SEAL, seal)
+    monkeypatch.setitem(FUNCTIONS, Step.SEAL, seal)
     summary = steps.recompress(archive, registry.root)
     (failure,) = summary.failures
     assert (failure.name, failure.kind) == (victim.stem[:12], "OSError:EIO")
@@ -276,7 +274,7 @@ def test_only_proven_and_smaller_objects_replace(archive: Path) -> None:
     path = max(archive.glob("objects/*.zip"), key=lambda path: path.stat().st_size)
     (record,) = (r for r in steps.inspect(archive) if r.key == path.stem)
     ref, size = steps.ObjectRef(str(archive), path.stem, "fast"), path.stat().st_size
-    proof = steps.Proof(ref, str(path), "0" * 64, size, 1, record.files, 0.0, record)
+    proof = steps.Proof(ref, str(path), "0" * 64, size, 1, record.files, 0.0, (), record)
     for other in (replace(proof, pid=0), replace(proof, files=record.files - 1)):
         with pytest.raises(VerificationError, match="expected a proof"):
             replacing.replace_object(other)
@@ -313,7 +311,7 @@ def test_killed_while_replacing(
 
     with monkeypatch.context() as patched:
         target, name, stand_in = {
-            "keep_models": (replacing, "keep_models", kill),
+            "keep_models": (archive_models_module, "keep_models", kill),
             "write_atomic": (replacing, "write_atomic", kill_at_digest),
             "replace": (replacing.os, "replace", kill_renames(archive)),
             "flush": (replacing, "flush", kill),

@@ -14,12 +14,13 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from medzip.archive.driving import FUNCTIONS, run_here, run_in_processes
+from medzip.archive.driving import HERE, run_here
 from medzip.archive.layout import open_archive
 from medzip.archive.line import Step
 from medzip.archive.locking import archive_lock
+from medzip.archive.pooling import run_in_processes
 from medzip.archive.recompressing.gate import Gate
 from medzip.archive.recompressing.line import Recompressing
 from medzip.archive.recompressing.preparing import candidates, prepare
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from medzip.archive.summary import Event
 
 __all__ = [
+    "FUNCTIONS",
     "Candidate",
     "Gate",
     "Outcome",
@@ -51,6 +53,9 @@ __all__ = [
     "prepare",
     "recompress",
 ]
+
+FUNCTIONS = "medzip.archive.recompressing.preparing:FUNCTIONS"
+"""What runs the steps, by name (`medzip.archive.driving`)."""
 
 
 def recompress(
@@ -93,15 +98,11 @@ def recompress(
         registry = None if models is None else os.path.abspath(models)
         line = Recompressing(os.fspath(archive), registry, profile, on_event)
         line.total = len(found)
-        functions: dict[Step, Callable[..., Any]] = {
-            **FUNCTIONS,
-            Step.PREPARE: prepare,
-            Step.REPLACE: gate.offer,
-        }
+        here = {**HERE, Step.REPLACE: gate.offer}
         if workers > 1:
-            run_in_processes(line, found, workers, functions)
+            run_in_processes(line, found, workers, FUNCTIONS, here)
         else:
-            run_here(line, found, functions)
+            run_here(line, found, FUNCTIONS, here)
         return finish(line, gate, broken, time.perf_counter() - started)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medzip.archive.committing import discard
 from medzip.archive.layout import object_path
-from medzip.archive.models import model_bytes, models_path, references_of
+from medzip.archive.models import model_bytes, models_path
 from medzip.archive.recompressing.records import Turn
 from medzip.archive.replacing import replace_object
 from medzip.models.registry import Registry
@@ -44,7 +43,7 @@ class Gate:
             Objects that had their turn now, this one among them or not.
         """
         before = object_path(proof.archive, proof.key).stat().st_size
-        self._waiting.append((proof, before, references_of(Path(proof.path))))
+        self._waiting.append((proof, before, frozenset(proof.references)))
         return self._release()
 
     def left(self) -> list[tuple[Proof, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from medzip.archive.failures import failure_of
 from medzip.archive.line import Call, CallId, Line, Step
@@ -47,6 +47,10 @@ class Recompressing(Line[Candidate, Recompressed]):
         self._models, self._profile = models, profile
         self._now: dict[str, Recompressed] = {}
         self._begun: dict[str, float] = {}
+
+    def fresh(self) -> Self:
+        """A line of the same rules with nothing in it, which can be pickled."""
+        return type(self)(self._archive, self._models, self._profile)
 
     def turns(self, turns: Sequence[Turn]) -> None:
         """Note whom the gate let in: some of them may have waited there for long."""

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections import ChainMap
+from typing import TYPE_CHECKING, Any
 
 from medzip.archive.committing import discard
 from medzip.archive.describing import object_paths
 from medzip.archive.encoding import choose, fit, read_model
 from medzip.archive.failures import failure_of
 from medzip.archive.layout import object_path
+from medzip.archive.line import Step
 from medzip.archive.reader import ObjectReader
 from medzip.archive.recompressing.records import Candidate, Outcome, Prepared, Recompressed, signed
 from medzip.archive.staging import raw_volume
+from medzip.archive.steps import FUNCTIONS as ARCHIVING
 from medzip.archive.unpacking import unpack
 from medzip.fitting.choose import coded_bytes, sample_of
 from medzip.models import reference_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, MutableMapping, Sequence
 
     from medzip.archive.handles import Staged
     from medzip.archive.layout import StrPath
     from medzip.archive.records import ModelTrial
 
-__all__ = ["candidates", "prepare", "worth_coding", "worth_fitting"]
+__all__ = ["FUNCTIONS", "candidates", "prepare", "worth_coding", "worth_fitting"]
 
 LEAST_GAIN = 0.0005
 """Share of the voxels' bytes that a sample has to promise before all of them are coded."""
@@ -117,3 +120,7 @@ def worth_coding(staged: Staged) -> str:
     if after < (1 - LEAST_GAIN) * before:
         return ""
     return f"the new model promises {signed(after / before - 1)} bytes on a sample"
+
+
+FUNCTIONS: MutableMapping[Step, Callable[..., Any]] = ChainMap({Step.PREPARE: prepare}, ARCHIVING)
+"""What runs each step: those of archiving, and the first one that is its own."""

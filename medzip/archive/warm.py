@@ -1,0 +1,42 @@
+"""What worker processes need, imported and compiled once: they are forked from what has it.
+
+Nothing imports this module but the server of forks (`medzip.archive.pool`), as the first thing it
+does. An interpreter with torch, Zarr and the kernels takes two seconds of CPU; a fork of one that
+has them takes hundredths. The server runs this and nothing else, and it must stay on one thread: a
+fork copies only the thread that asks for it, and locks that others hold would stay locked.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # NumPy's BLAS starts its threads when it is loaded
+
+import numpy as np
+
+from medzip.archive import steps
+from medzip.archive.recompressing import preparing
+from medzip.codec import decode_slab, encode_slab
+from medzip.cores import use_one_core
+from medzip.models import base_model
+from medzip.profile import PROFILES
+
+__all__ = ["FUNCTIONS"]
+
+FUNCTIONS = (steps.FUNCTIONS, preparing.FUNCTIONS)
+"""What the workers will run."""
+
+
+def _load_kernels() -> None:
+    """Bring the compiled kernels from their cache into memory, by a slab that needs all of them."""
+    voxels = np.random.default_rng(0).integers(0, 900, (2, 16, 16)).astype(np.int16)
+    for name in PROFILES:
+        model = base_model(name)
+        decode_slab(encode_slab(voxels, model), model)
+
+
+use_one_core()
+_load_kernels()
+gc.collect()
+gc.freeze()  # what is here stays: no collection in a worker touches, and so copies, its pages

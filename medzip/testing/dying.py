@@ -1,0 +1,37 @@
+"""Steps of which one ends its process, as a lack of memory does: for tests of what then happens."""
+
+from __future__ import annotations
+
+import os
+from collections import ChainMap
+from typing import TYPE_CHECKING, Any
+
+from medzip.archive.line import Step
+from medzip.archive.proving import prove
+from medzip.archive.staging import stage
+from medzip.archive.steps import FUNCTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from medzip.archive import ObjectPlan, Proof, Sealed, Staged
+
+__all__ = ["PROVERS", "STAGERS"]
+
+
+def _stage(plan: ObjectPlan, archive: str, profile: str) -> Staged:
+    if any("dies" in file.path for file in plan.files):
+        os._exit(9)
+    return stage(plan, archive, profile)
+
+
+def _prove(sealed: Sealed) -> Proof:
+    if sealed.record.files == 2:
+        os._exit(9)
+    return prove(sealed)
+
+
+STAGERS: Mapping[Step, Callable[..., Any]] = ChainMap({Step.STAGE: _stage}, FUNCTIONS)
+"""Staging dies of any file whose path has "dies" in it."""
+PROVERS: Mapping[Step, Callable[..., Any]] = ChainMap({Step.PROVE: _prove}, FUNCTIONS)
+"""Proving dies of objects of two files."""
