@@ -1,11 +1,24 @@
-"""Under which circumstances a benchmark ran: which code, how much memory."""
+"""Under which circumstances a benchmark ran: when, where, which code, how much memory."""
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-__all__ = ["commit", "peak_rss"]
+from medzip.report.machine import this_machine
+
+__all__ = ["commit", "peak_rss", "surroundings"]
+
+
+def surroundings() -> dict[str, Any]:
+    """Date, commit, machine and versions, as results have them; asked for when a run begins."""
+    machine = dataclasses.asdict(this_machine())
+    versions = dict(machine.pop("versions"))
+    date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"date": date, "commit": commit(), "machine": machine, "versions": versions}
 
 
 def commit() -> str:

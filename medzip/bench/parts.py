@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from medzip.bench.results import Results
 
-__all__ = ["PARTS"]
+__all__ = ["PARTS", "markdown_table"]
 
 _NOT_POSSIBLE = "not possible"
 
@@ -28,7 +28,8 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table; the first column is text, figures are right-aligned."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(_row(cells) for cells in (head, rule, *rows))
 
@@ -71,7 +72,7 @@ def _bits(results: Results) -> str:
     means = ["mean saving", *(_mean(results, codec.name) for codec in codecs)]
     rows.append([*means, "–"] if floors else means)
     last = ["noise floor"] if floors else []
-    return _table(["bits per voxel", *(codec.label for codec in codecs), *last], rows)
+    return markdown_table(["bits per voxel", *(codec.label for codec in codecs), *last], rows)
 
 
 def _savings(results: Results) -> str:
@@ -87,7 +88,7 @@ def _savings(results: Results) -> str:
                 cells.append("0" if codec.name == BASELINE else _percent(saving))
         rows.append([*cells, _mean(results, codec.name)])
     title = f"saving against {results.label(BASELINE)}"
-    return _table([title, *(slab.name for slab in results.slabs), "mean"], rows)
+    return markdown_table([title, *(slab.name for slab in results.slabs), "mean"], rows)
 
 
 def _speed(results: Results) -> str:
@@ -112,7 +113,7 @@ def _speed(results: Results) -> str:
         for codec in results.ran
     ]
     cores = results.settings["fit_cores"]
-    return _table(
+    return markdown_table(
         [
             "one core",
             "encode, M voxels/s",
@@ -142,7 +143,7 @@ def _noise(results: Results) -> str:
                 slab.noise_method or "–",
             ]
         )
-    return _table(
+    return markdown_table(
         ["bits per voxel", "noise floor", "smallest", "above the floor", "by", "method"], rows
     )
 
@@ -159,7 +160,7 @@ def _bytes(results: Results) -> str:
         ]
         for m in told
     ]
-    return _table(["bytes", *kinds, "all"], rows)
+    return markdown_table(["bytes", *kinds, "all"], rows)
 
 
 def _scaling(results: Results) -> str:
@@ -174,7 +175,7 @@ def _scaling(results: Results) -> str:
             cells.append(_cell(rate / 1e6, "{:.2f}"))
             cells.append(_cell(rate / base.rate(what) if base else None, "{:.2f}"))
         rows.append([*cells, figure.slab])
-    return _table(
+    return markdown_table(
         [
             "workers, a core each",
             "n",
@@ -198,7 +199,7 @@ def _startup(results: Results) -> str:
         ]
         for figure in results.startup
     ]
-    return _table(
+    return markdown_table(
         ["fresh process, caches warm", "voxels", "import, s", "first slab, s", "all, s"], rows
     )
 
@@ -209,7 +210,7 @@ def _peers(results: Results) -> str:
         [codec.label, codec.name, codec.version or f"absent: {codec.reason}"]
         for codec in results.codecs
     ]
-    return _table(["codec", "name", "version"], rows)
+    return markdown_table(["codec", "name", "version"], rows)
 
 
 def _how(results: Results) -> str:

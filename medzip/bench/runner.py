@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from medzip.bench.circumstances import commit, peak_rss
+from medzip.bench.circumstances import peak_rss, surroundings
 from medzip.bench.measuring import Settings, codec_info, measure
 from medzip.bench.noise_floor import noise_floor
 from medzip.bench.peers import select
 from medzip.bench.records import SlabInfo
 from medzip.bench.results import Results
 from medzip.errors import SourceError
-from medzip.report.machine import this_machine
 from medzip.volumes import middle
 
 if TYPE_CHECKING:
@@ -59,7 +57,7 @@ def run_bench(
         volumes that cannot be read are listed with the reason.
     """
     settings = settings or Settings()
-    date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    where = surroundings()
     peers = select(names)
     infos = tuple(codec_info(peer) for peer in peers)
     ready = [peer for peer, info in zip(peers, infos, strict=True) if info.available]
@@ -81,13 +79,8 @@ def run_bench(
                 _try_warm_up(peer, voxels)
                 warm.add((peer.name, voxels.dtype))
             measurements.append(measure(peer, one.title, voxels, settings))
-    machine = dataclasses.asdict(this_machine())
-    versions = dict(machine.pop("versions"))
     return Results(
-        date=date,
-        commit=commit(),
-        machine=machine,
-        versions=versions,
+        **where,
         settings={**dataclasses.asdict(settings), "peak_rss_bytes": peak_rss()},
         codecs=infos,
         slabs=tuple(slabs),

@@ -17,17 +17,20 @@ A region names its source, relative to the document, and which part it wants::
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
 from medzip.bench.parts import PARTS
+from medzip.bench.pipeline import records as pipeline
+from medzip.bench.pipeline import showing
 from medzip.bench.results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["is_current", "markdown", "replace_regions", "update"]
+__all__ = ["is_current", "markdown", "read", "replace_regions", "update"]
 
 _REGION = re.compile(
     r"(?P<open><!-- bench: (?P<source>\S+\.json)(?: (?P<part>[a-z-]+))? -->\n)"
@@ -36,7 +39,22 @@ _REGION = re.compile(
 )
 
 
-def markdown(results: Results, part: str | None = None) -> str:
+def read(path: Path) -> Results | pipeline.Pipeline:
+    """Read results of a comparison or of the pipeline, whichever a file holds.
+
+    Raises
+    ------
+    ValueError
+        If it holds neither.
+    """
+    text = path.read_text(encoding="utf-8")
+    content = json.loads(text)
+    if isinstance(content, dict) and content.get("format") == pipeline.FORMAT:
+        return pipeline.Pipeline.from_json(text)
+    return Results.from_json(text)
+
+
+def markdown(results: Results | pipeline.Pipeline, part: str | None = None) -> str:
     """Write results as Markdown.
 
     Parameters
@@ -45,13 +63,15 @@ def markdown(results: Results, part: str | None = None) -> str:
         Of a benchmark.
     part
         One of :data:`medzip.bench.parts.PARTS`; None for bits per voxel, speed, and how they
-        came about.
+        came about. Those of the pipeline: :mod:`medzip.bench.pipeline.showing`.
 
     Raises
     ------
     ValueError
         If there is no such part.
     """
+    if isinstance(results, pipeline.Pipeline):
+        return showing.markdown(results, part)
     if part is None:
         return "\n\n".join(PARTS[name](results) for name in ("bits", "speed", "how")) + "\n"
     if part not in PARTS:
@@ -93,5 +113,5 @@ def is_current(document: Path) -> bool:
 def _current(document: Path) -> str:
     return replace_regions(
         document.read_text(encoding="utf-8"),
-        lambda source, part: markdown(Results.read(document.parent / source), part),
+        lambda source, part: markdown(read(document.parent / source), part),
     )

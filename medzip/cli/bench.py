@@ -12,6 +12,7 @@ import typer
 from medzip.cli.console import show_error
 from medzip.cli.device import device
 from medzip.cli.options import Json
+from medzip.cli.pipeline import measure_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,12 +71,34 @@ def measure(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes at most, for --scaling; all cores if absent."),
+        typer.Option(
+            min=1,
+            help="Processes at most, for --scaling (all cores if absent); at work, for --pipeline "
+            "and --tiny (2 if absent).",
+        ),
     ] = None,
     startup: Annotated[
         bool,
         typer.Option("--startup", help="Also measure a fresh process that decodes a first slab."),
     ] = False,
+    pipeline: Annotated[
+        bool,
+        typer.Option(
+            "--pipeline",
+            help="Measure a whole `medzip compress` beside its codec instead, of --data or of 8 "
+            "series that are made.",
+        ),
+    ] = False,
+    profiles: Annotated[
+        str | None,
+        typer.Option(help="For --pipeline, separated by commas; fast,default if absent."),
+    ] = None,
+    tiny: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Measure compressing so many series of one 64 x 64 slice instead, or too."
+        ),
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Measure; see `bench`.
@@ -84,8 +107,16 @@ def measure(
     """
     if context.invoked_subcommand is not None:
         return
+    if pipeline or tiny:
+        with _progress() as tell:
+            measure_pipeline(context.params, out, as_json, tell)
+        return
+    if profiles:
+        raise typer.BadParameter("expected --profiles with --pipeline, got it alone; add it")
     if data is None:
-        raise typer.BadParameter("expected --data FOLDER or a command, got neither; see --help")
+        raise typer.BadParameter(
+            "expected --data FOLDER, --pipeline or a command, got none of them; see --help"
+        )
     from medzip.bench.measuring import Settings
     from medzip.bench.optional import add_scaling, add_startup
     from medzip.bench.peers import DEFAULT_PEERS

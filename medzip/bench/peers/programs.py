@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from medzip.errors import MedZipError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["ProgramError", "find_program", "run_program"]
@@ -25,7 +26,11 @@ def find_program(name: str) -> str | None:
 
 
 def run_program(
-    command: Sequence[str], *, given: bytes | None = None, folder: Path | None = None
+    command: Sequence[str],
+    *,
+    given: bytes | None = None,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> bytes:
     """Run a program to its end and return what it wrote to its standard output.
 
@@ -37,13 +42,22 @@ def run_program(
         Standard input; empty if None.
     folder
         Where it runs.
+    environment
+        Variables to set beside those of this process.
 
     Raises
     ------
     ProgramError
         If its exit status is not 0.
     """
-    done = subprocess.run(command, input=given or b"", capture_output=True, cwd=folder, check=False)
+    done = subprocess.run(
+        command,
+        input=given or b"",
+        capture_output=True,
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        check=False,
+    )
     if done.returncode:
         said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
         raise ProgramError(
