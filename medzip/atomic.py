@@ -15,21 +15,40 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["flush", "flush_tree", "new_folder", "write_atomic"]
+__all__ = ["boot", "flush", "flush_tree", "new_folder", "write_atomic"]
 
 PART = ".part"
 """Ending of what is not complete; readers never look at it, the next writer replaces it."""
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file, replacing one of its name as a whole."""
+def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file, replacing one of its name as a whole.
+
+    Parameters
+    ----------
+    path, data
+        What to write, and where.
+    durable
+        Whether it must outlast a power cut. Without it the file is whole for whoever reads it, but
+        nothing waits for the disk: for what is looked at again only before the next `boot`.
+    """
     temporary = path.with_name(f"{path.name}.{os.getpid()}{PART}")
     with open(temporary, "wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     os.replace(temporary, path)
-    flush(path.parent)
+    if durable:
+        flush(path.parent)
+
+
+def boot() -> str:
+    """Name of the time since this machine was started; "" where the system tells none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 @contextmanager

@@ -63,6 +63,7 @@ def fit(staged: Staged, models: StrPath | None = None) -> Fitted:
     trials = choose(staged, models)
     folder = _models(staged)
     folder.mkdir(exist_ok=True)
+    durable = not staged.is_small
     found: list[Model] = []
     own = {shipped_digest(name) for name in profile_named(staged.profile).bases}
     with model_folders(*(entry.path.parent for entry in offered)):
@@ -74,7 +75,7 @@ def fit(staged: Staged, models: StrPath | None = None) -> Fitted:
             reference = reference_of(model.to_bytes())
             if reference is not None and reference not in shipped_digests():
                 keep_models(staged.archive, [reference], finished=False)
-            write_atomic(folder / f"{number}.model", model.to_bytes())
+            write_atomic(folder / f"{number}.model", model.to_bytes(), durable=durable)
             found.append(model)
     fitted = Fitted(
         staged.ref,
@@ -84,7 +85,7 @@ def fit(staged: Staged, models: StrPath | None = None) -> Fitted:
         offered=digests,
         trials=trials,
     )
-    write_atomic(folder / "fit.json", canonical_json(to_fields(fitted)))
+    write_atomic(folder / "fit.json", canonical_json(to_fields(fitted)), durable=durable)
     return fitted
 
 
@@ -203,8 +204,9 @@ def encode(staged: Staged, volume_index: int, slab_index: int) -> SlabRecord:
         reused=False,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, data)
-    write_atomic(path.with_suffix(".json"), canonical_json(to_json(record)))
+    durable = not staged.is_small
+    write_atomic(path, data, durable=durable)
+    write_atomic(path.with_suffix(".json"), canonical_json(to_json(record)), durable=durable)
     return record
 
 

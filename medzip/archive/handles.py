@@ -33,6 +33,11 @@ __all__ = [
 ]
 
 
+SMALL_BYTES = 4 << 20
+"""Original bytes below which an object is small: many of them share a call, and their work is not
+worth to wait for the disk, since it is sooner done again than found again."""
+
+
 @dataclass(frozen=True)
 class ObjectPlan:
     """Files that become one object of the archive: a series with voxels, or a bundle of others.
@@ -70,6 +75,11 @@ class ObjectPlan:
     def raw_bytes(self) -> int:
         """Bytes of the original files."""
         return sum(file.size for file in self.files)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether its work may be lost with the power."""
+        return self.raw_bytes < SMALL_BYTES
 
 
 @dataclass(frozen=True)
@@ -167,6 +177,11 @@ class Staged(Handle):
     raw_bytes: int
     kept_whole: tuple[tuple[str, int], ...]
     seconds: float
+
+    @property
+    def is_small(self) -> bool:
+        """Whether its work may be lost with the power."""
+        return self.raw_bytes < SMALL_BYTES
 
     @property
     def slab_indices(self) -> tuple[tuple[int, int], ...]:

@@ -19,6 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from medzip.archive.driving import FUNCTIONS, HERE, Ran, attempt, run_ahead, run_calls
+from medzip.archive.handles import SMALL_BYTES
 from medzip.archive.line import Step
 from medzip.archive.pool import new_pool
 from medzip.errors import ProverError
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run_in_processes"]
 
-SMALL_BYTES = 4 * 2**20
-"""Objects below this share a lot."""
 LOT_BYTES = 16 * 2**20
 """Original bytes of a lot, at most."""
 LOT_OBJECTS = 32

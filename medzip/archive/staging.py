@@ -23,7 +23,7 @@ from medzip.archive.manifest import manifest_of
 from medzip.archive.records import to_json
 from medzip.archive.slabs import SlabWriter
 from medzip.archive.source import SourceFile
-from medzip.atomic import flush, write_atomic
+from medzip.atomic import boot, write_atomic
 from medzip.codec import slab_depth
 from medzip.dicom.envelope import EnvelopeWriter
 from medzip.dicom.volume import coding_of, voxels_of
@@ -77,6 +77,7 @@ def stage(plan: ObjectPlan, archive: StrPath, profile: str) -> Staged:
         "profile": profile,
         "volumes": to_json(volumes),
         "plan": hashlib.sha256(canonical_json(_stored(plan))).hexdigest(),
+        "boot": boot() if plan.is_small else "",  # what did not wait for the disk ends with it
     }
     try:
         return read_staged(archive, plan.key, fingerprint)
@@ -95,10 +96,10 @@ def stage(plan: ObjectPlan, archive: StrPath, profile: str) -> Staged:
         for writer in slabs:
             writer.flush()
         target.flush()
-        os.fsync(target.fileno())
-    write_atomic(
-        work / "manifest.json", canonical_json(manifest_of(plan, volumes, profile, __version__))
-    )
+        if not plan.is_small:
+            os.fsync(target.fileno())
+    manifest = canonical_json(manifest_of(plan, volumes, profile, __version__))
+    write_atomic(work / "manifest.json", manifest, durable=not plan.is_small)
     kept = Counter(file.reason for file in plan.files if file.reason)
     staged = Staged(
         ObjectRef(os.fspath(archive), plan.key, profile),
@@ -124,8 +125,7 @@ def write_staged(staged: Staged, fingerprint: dict[str, Any]) -> None:
     """
     work = work_path(staged.archive, staged.key)
     value = {"fingerprint": fingerprint, "staged": to_fields(staged)}
-    write_atomic(work / "stage.json", canonical_json(value))
-    flush(work)
+    write_atomic(work / "stage.json", canonical_json(value), durable=not staged.is_small)
 
 
 def read_staged(archive: StrPath, key: str, fingerprint: dict[str, Any] | None = None) -> Staged:

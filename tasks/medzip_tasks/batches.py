@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["batches", "evenly", "label", "lots_of"]
 
-SMALL_BYTES = 4 * 2**20
-"""Objects below this share a lot."""
 LOT_BYTES = 16 * 2**20
 """Original bytes of a shared lot, at most."""
 LOT_OBJECTS = 32
@@ -42,8 +40,8 @@ def lots_of(plans: Sequence[ObjectPlan]) -> list[tuple[ObjectPlan, ...]]:
     list of tuple of ObjectPlan
         Each large object alone; small ones together, up to LOT_OBJECTS and LOT_BYTES.
     """
-    large = [(plan,) for plan in plans if plan.raw_bytes >= SMALL_BYTES]
-    small = [plan for plan in plans if plan.raw_bytes < SMALL_BYTES]
+    large = [(plan,) for plan in plans if not plan.is_small]
+    small = [plan for plan in plans if plan.is_small]
     shared: list[tuple[ObjectPlan, ...]] = []
     lot: list[ObjectPlan] = []
     for plan in sorted(small, key=lambda plan: (-plan.raw_bytes, plan.key)):

@@ -192,3 +192,35 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
         one for one in discover(name_trees([tmp_path / "source"]), 0) if isinstance(one, Failure)
     ]
     assert "special file" in found.message
+
+
+def test_a_small_object_waits_for_the_disk_when_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its work does not: the object itself, its digest, and the names of both."""
+    write_singles(tmp_path / "source", 1)
+    (plan,) = steps.scan([tmp_path / "source"]).plans
+    (tmp_path / "archive" / "objects").mkdir(parents=True)
+    waits = []
+    fsync = os.fsync
+
+    def counted(handle: int) -> None:
+        waits.append(os.path.basename(os.readlink(f"/proc/self/fd/{handle}")))
+        fsync(handle)
+
+    monkeypatch.setattr("os.fsync", counted)
+    archive_object(plan, tmp_path / "archive")
+    assert waits[0] == "object.zip"
+    assert all("sha256" in name or name == "objects" for name in waits[1:])
+    assert len(waits) <= 4
+
+
+def test_work_that_did_not_wait_for_the_disk_ends_with_the_power(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_singles(tmp_path / "source", 1)
+    (plan,) = steps.scan([tmp_path / "source"]).plans
+    first = steps.stage(plan, tmp_path / "archive", "fast")
+    assert steps.stage(plan, tmp_path / "archive", "fast") == first
+    monkeypatch.setattr("medzip.archive.staging.boot", lambda: "another")
+    assert steps.stage(plan, tmp_path / "archive", "fast").seconds != first.seconds

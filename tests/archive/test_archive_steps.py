@@ -228,6 +228,7 @@ def test_full_disk(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", full)
+        patch.setattr("medzip.archive.handles.SMALL_BYTES", 0)
         with pytest.raises(OSError, match="No space left") as caught:
             steps.encode(staged, 0, 0)
     failure = steps.failure_of(plan, "encode", caught.value)

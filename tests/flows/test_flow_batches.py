@@ -9,7 +9,6 @@ from medzip_tasks.batches import (
     LOT_OBJECTS,
     MAX_SHARES,
     MAX_TASKS,
-    SMALL_BYTES,
     batches,
     evenly,
     label,
@@ -17,6 +16,7 @@ from medzip_tasks.batches import (
 )
 
 from medzip.archive import ObjectPlan, ObjectRef, Staged, StagedVolume
+from medzip.archive.handles import SMALL_BYTES
 from medzip.archive.line import Call, CallId, Step
 from medzip.dicom.records import FileEntry
 
