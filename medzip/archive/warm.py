@@ -13,18 +13,19 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # NumPy's BLAS starts its threads when it is loaded
 
+import highdicom.spatial
 import numpy as np
 
-from medzip.archive import steps
+from medzip.archive import planning, steps
 from medzip.archive.recompressing import preparing
 from medzip.codec import decode_slab, encode_slab
 from medzip.cores import use_one_core
 from medzip.models import base_model
 from medzip.profile import PROFILES
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["LOADED"]
 
-FUNCTIONS = (steps.FUNCTIONS, preparing.FUNCTIONS)
+LOADED = (steps, preparing, planning, highdicom.spatial)
 """What the workers will run."""
 
 
