@@ -42,7 +42,7 @@ RESULTS = Pipeline(
     versions={"numpy": "2"},
     settings={"rounds": 3, "omp_num_threads": "", "load_percent": 12},
     overheads=(OVERHEAD,),
-    findings=(Finding("series", 160, 8, 2, SECOND // 2, USAGE),),
+    findings=(Finding("series", 160, 8, 2, 2 * SECOND, SECOND // 2, USAGE),),
     tiny=(Tiny(1000, "fast", 2, USAGE),),
 )
 
@@ -140,12 +140,13 @@ def test_a_cohort_goes_through_all_of_it() -> None:
     assert overhead.alone.cpu_ns > 0
     assert overhead.whole.cpu_ns > 0
     assert [(one.cohort, one.files, one.objects) for one in found.findings] == [("series", 6, 2)]
+    assert 0 < found.findings[0].found_ns < found.findings[0].whole.wall_ns
     assert found.tiny == ()
     assert told == [
         ("cohort", "2 series"),
         ("fast", "compress 1 of 1"),
         ("fast", "codec alone 1 of 1"),
-        ("series", "finding"),
+        ("cohort", "finding"),
     ]
     assert Pipeline.from_json(found.to_json()) == found
 

@@ -67,7 +67,7 @@ def measure_alone(archive: Path, profile: str) -> Alone:
     return Alone(**json.loads(said))
 
 
-def measure_finding(cohort: str, folder: Path) -> Finding:
+def measure_finding(cohort: str, folder: Path, workers: int) -> Finding:
     """Measure how fast the files of a folder are found, in a fresh process.
 
     Parameters
@@ -76,12 +76,14 @@ def measure_finding(cohort: str, folder: Path) -> Finding:
         What the record calls the folder.
     folder
         Of the files.
+    workers
+        Processes that read headers.
 
     Raises
     ------
     ProgramError
         If that process fails.
     """
-    command = [sys.executable, "-m", f"{_HERE}.finding", str(folder)]
+    command = [sys.executable, "-m", f"{_HERE}.finding", str(folder), str(workers)]
     whole, said = measure(command)
     return Finding(cohort, **json.loads(said), whole=whole)

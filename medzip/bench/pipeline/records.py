@@ -117,7 +117,7 @@ class Overhead:
 
 @dataclass(frozen=True)
 class Finding:
-    """Listing the objects of a folder and nothing else, from a warm cache.
+    """Listing the objects of a folder and nothing else.
 
     Attributes
     ----------
@@ -127,16 +127,20 @@ class Finding:
         How many were found.
     workers : int
         Processes that read headers.
+    first_ns : int
+        From the beginning until the first object, the start of those processes included.
     found_ns : int
-        From the beginning until the last object, the start of those processes included.
+        Of listing all of it once more, when files are in memory and workers are forks of a process
+        that is there.
     whole : Usage
-        Of everything, interpreters included.
+        Of both.
     """
 
     cohort: str
     files: int
     objects: int
     workers: int
+    first_ns: int
     found_ns: int
     whole: Usage
 

@@ -100,12 +100,14 @@ def run_pipeline(plan: Plan, tell: Tell | None = None) -> Pipeline:
                 tell("cohort", f"{plan.series} series")
                 write_cohort(data, plan.series, plan.shape)
             overheads += [_overhead(work, data, one, plan, tell) for one in plan.profiles]
-            findings.append(_finding("series", data, plan, tell))
+            tell("cohort", "finding")
+            findings.append(measure_finding("series", data, plan.workers))
         if plan.tiny:
             tell("tiny", f"{plan.tiny} series")
             data = work / "tiny"
             write_tiny(data, plan.tiny)
-            findings.append(_finding("tiny series", data, plan, tell))
+            tell("tiny", "finding")
+            findings.append(measure_finding("tiny series", data, plan.workers))
             tiny.append(_tiny(work, data, plan, tell))
     return Pipeline(
         **where,
@@ -133,13 +135,6 @@ def _overhead(work: Path, data: Path, profile: str, plan: Plan, tell: Tell) -> O
         tell(profile, f"codec alone {count + 1} of {plan.rounds}")
         alone.append(measure_alone(_archive(work), profile))
     return Overhead(profile, plan.workers, _median(whole), _median(alone))
-
-
-def _finding(cohort: str, data: Path, plan: Plan, tell: Tell) -> Finding:
-    tell(cohort, "finding")
-    if plan.warm:
-        measure_finding(cohort, data)
-    return measure_finding(cohort, data)
 
 
 def _tiny(work: Path, data: Path, plan: Plan, tell: Tell) -> Tiny:

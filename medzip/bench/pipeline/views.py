@@ -60,8 +60,7 @@ _FINDING: dict[str, Callable[[Finding], str]] = {
     "objects": lambda one: f"{one.objects}",
     "workers": lambda one: f"{one.workers}",
     "headers/s": lambda one: f"{one.rate:.0f}",
-    "s": lambda one: _seconds(one.found_ns),
-    "with interpreters, CPU s": lambda one: _seconds(one.whole.cpu_ns),
+    "until the first object, s": lambda one: _seconds(one.first_ns),
     "largest process, MB": lambda one: _megabytes(one.whole.peak_bytes),
 }
 _TINY: dict[str, Callable[[Tiny], str]] = {
