@@ -18,7 +18,7 @@ from medzip.codec import FORMAT_VERSION, tables
 from medzip.dicom import discover
 from medzip.dicom.records import Stack
 from medzip.dicom.volume import CODINGS
-from medzip.models.shelf import shipped_models
+from medzip.models.shelf import shipped_digests, shipped_models
 from medzip.models.weights import network_digest, read_network
 
 from .doc_text import PACKAGES, ROOT, documents, module_name, modules
@@ -27,6 +27,15 @@ from .doc_text import PACKAGES, ROOT, documents, module_name, modules
 def test_figures_of_the_readme_are_those_of_the_results() -> None:
     for document in (ROOT / "README.md", ROOT / "docs" / "results.md"):
         assert is_current(document)
+
+
+def test_results_name_bases_by_the_digests_of_their_cards() -> None:
+    named = set()
+    for file in (ROOT / "benchmarks" / "results").glob("*.json"):
+        for version in re.findall(r'"version": "(medzip [^"]+)"', file.read_text()):
+            named |= set(re.findall(r"(\w+) ([0-9a-f]{12})\b", version))
+    assert named <= {(name, digest[:12]) for digest, name in shipped_digests().items()}
+    assert {name for name, _ in named} == set(shipped_models())
 
 
 def test_format_names_its_tables_and_version() -> None:

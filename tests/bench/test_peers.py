@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+from importlib import resources
+
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
@@ -22,6 +26,7 @@ from medzip.bench.phantom import mr_volume
 from medzip.codec import slab_depth
 from medzip.errors import CorruptStreamError, UnsupportedVoxelsError
 from medzip.models import base_model
+from medzip.profile import PROFILES
 
 # Tests of LSTM-Compress, which trains while it codes, are in test_programs.
 OTHERS = [name for name in PEERS if not name.startswith("medzip") and name != "lstm-compress"]
@@ -109,6 +114,19 @@ def test_codec_says_what_it_is(name: str) -> None:
         assert peer.version()
     else:
         assert peer.available().reason
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_bases_are_named_by_the_digests_of_their_cards(profile: str) -> None:
+    version = PEERS[f"medzip-{profile}"].version()
+    bases = PROFILES[profile].bases
+    named = dict(re.findall(r"(\w+) ([0-9a-f]{12})", version))
+    assert list(named) == list(bases)
+    for base in bases:
+        folder = resources.files("medzip") / "models" / base
+        config = json.loads((folder / "config.json").read_bytes())
+        assert config["digest"].startswith(named[base])
+        assert f"**Digest** `{named[base]}" in (folder / "MODEL_CARD.md").read_text()
 
 
 @pytest.mark.parametrize("name", [*OTHERS, "medzip-fast"])

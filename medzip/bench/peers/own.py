@@ -42,14 +42,17 @@ class MedZip(Peer):
         return Availability(ok=True)
 
     def version(self) -> str:
-        """Name the package and the digest of the base model."""
-        from medzip.models import base_model
+        """Name the package and each base, by the digest that its card and config.json have."""
+        from medzip.models.shelf import shipped_digest
+        from medzip.profile import profile_named
 
         try:
             package = version("medzip")
         except PackageNotFoundError:
             package = "from a checkout"
-        return f"medzip {package}, base {base_model(self.profile).digest[:12]}"
+        names = profile_named(self.profile).bases
+        bases = ", ".join(f"{name} {shipped_digest(name)[:12]}" for name in names)
+        return f"medzip {package}, base{'s' if len(names) > 1 else ''} {bases}"
 
     def prepare(self, voxels: NDArray[Any]) -> Any:
         """Fit the model to the volume; "fast" has its straight prediction solved alone."""
