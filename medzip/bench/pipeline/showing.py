@@ -49,9 +49,10 @@ def how(results: Pipeline) -> str:
     """Where the figures come from, and what they may be."""
     threads = results.settings["omp_num_threads"]
     load = results.settings["load_percent"] / 100
+    cores = results.machine["cores"]
     found = (
         f"{results.date[:10]}, commit {results.commit[:12] or 'unknown'}, "
-        f"{results.machine['cpu']}, {results.machine['cores']} cores, load before it {load:.2f}; "
+        f"{results.machine['cpu']}, {cores} core{'' if cores == 1 else 's'}, load before it {load:.2f}; "
         f"OMP_NUM_THREADS {threads or 'unset'}."
     )
     if results.overheads:
