@@ -52,8 +52,8 @@ def how(results: Pipeline) -> str:
     cores = results.machine["cores"]
     found = (
         f"{results.date[:10]}, commit {results.commit[:12] or 'unknown'}, "
-        f"{results.machine['cpu']}, {cores} core{'' if cores == 1 else 's'}, load before it {load:.2f}; "
-        f"OMP_NUM_THREADS {threads or 'unset'}."
+        f"{results.machine['cpu']}, {cores} core{'' if cores == 1 else 's'}, "
+        f"load before it {load:.2f}; OMP_NUM_THREADS {threads or 'unset'}."
     )
     if results.overheads:
         found += (
