@@ -139,6 +139,16 @@ def test_bytes_cut_short_are_noticed(name: str) -> None:
         peer.decode(data[: len(data) // 2], voxels.shape, voxels.dtype)
 
 
+@pytest.mark.parametrize("seed", [23, 32, 34])
+def test_ppmd_loses_no_byte_where_a_block_ends(seed: int) -> None:
+    """Its encoder drops bytes on these, given all at once: what comes back was cut short."""
+    skip_if_absent("ppmd")
+    wave = 300 + 200 * np.sin(np.arange(60_000) / 50)
+    noise = np.random.default_rng(seed).normal(0, 40, wave.shape)
+    voxels = np.abs(np.rint(wave + noise).astype("<u2")).reshape(1, 200, 300)
+    assert_lossless("ppmd", voxels)
+
+
 @pytest.mark.parametrize(
     "voxels",
     [

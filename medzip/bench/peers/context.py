@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 __all__ = ["LSTMCompress", "PPMd"]
 
+_PIECE = 512
+"""Bytes that pyppmd's encoder gets at a time.
+
+It looks once a byte whether its output block (32 KiB at first) is full, and drops what does not
+fit. A byte may put out several when the coder leaves many contexts of a high order, so a block that
+is nearly full loses some and what follows cannot be decoded. Each call has a new block, which one
+piece never fills: a byte takes at most two from each of 17 orders.
+"""
+
 
 @dataclass(frozen=True)
 class PPMd(Peer):
@@ -57,7 +66,9 @@ class PPMd(Peer):
         import pyppmd
 
         encoder = pyppmd.Ppmd7Encoder(self.order, self.memory)
-        return bytes(encoder.encode(little_endian(voxels)) + encoder.flush())
+        words = memoryview(little_endian(voxels))
+        pieces = [encoder.encode(words[at : at + _PIECE]) for at in range(0, len(words), _PIECE)]
+        return b"".join((*pieces, encoder.flush()))
 
     def decode(self, data: bytes, shape: tuple[int, int, int], dtype: Any) -> NDArray[Any]:
         """Decompress as many bytes as the shape has; see :meth:`Peer.decode`."""
