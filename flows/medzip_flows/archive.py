@@ -25,8 +25,8 @@ from prefect import flow
 
 from medzip import archive as steps
 from medzip.archive import Summary
-from medzip.archive.compressing import check_places
 from medzip.archive.line import Archiving
+from medzip.archive.refusing import check_outside, check_places
 from medzip_flows.artifacts import objects_table
 from medzip_flows.cluster import LOCAL, Where
 from medzip_flows.reporting import COMPARED, report_run
@@ -49,6 +49,7 @@ def archive_cohort(
     report: str | None = None,
     compare: int = COMPARED,
     models: str | None = None,
+    allow_empty: bool = False,
 ) -> Summary:
     """Compress everything under SOURCE into ARCHIVE and prove that every byte comes back.
 
@@ -70,6 +71,8 @@ def archive_cohort(
     models : str, optional
         Registry of models: each series is coded with the one that takes fewest bytes on a sample
         of it, the profile's own and those of the archive among them.
+    allow_empty : bool
+        Whether a source without any file is archived: most often it is not mounted.
 
     Returns
     -------
@@ -89,7 +92,8 @@ def archive_cohort(
     sources, archive = absolute_all(source), absolute(archive)
     line = Archiving(archive, profile, absolute(models) if models else None)
     with at_work(where):
-        check_places(sources, archive)
+        check_places(sources, archive, models, allow_empty)
+        check_outside(report or f"{archive}-report")
         with steps.archive_lock(archive), workers_at(where) as workers:
             inventory = workers.run(scan_sources, sources=sources)
             records = _through_the_line(workers, line, inventory.plans)

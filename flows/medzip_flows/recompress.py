@@ -27,6 +27,8 @@ from medzip.archive.driving import HERE
 from medzip.archive.layout import open_archive
 from medzip.archive.line import Step
 from medzip.archive.recompressing import Gate, Recompressing, RecompressSummary, finish
+from medzip.archive.refusing import check_outside
+from medzip.models.registry import Registry
 from medzip.models.shelf import shipped_models
 from medzip.report.tables import as_it_is, gains_of
 from medzip.training.cohort import cohort_name
@@ -122,6 +124,9 @@ def recompress_cohort(
         # after the run that archived, which has rows of its own: the newest run is this one
         started, clock = datetime.now(UTC), time.monotonic()
         open_archive(archive)
+        check_outside(folder)
+        if models is not None and not train:
+            Registry.there(registry)
         if train:
             about = {"modality": modality, "form": form, "voxels": voxels, "seed": seed}
             start = form if form in shipped_models() else None

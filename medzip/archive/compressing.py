@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medzip.archive.committing import publish
@@ -13,10 +12,10 @@ from medzip.archive.line import Archiving
 from medzip.archive.locking import archive_lock
 from medzip.archive.pooling import run_in_processes
 from medzip.archive.records import Failure
+from medzip.archive.refusing import check_places
 from medzip.archive.scanning import discover
 from medzip.archive.summary import Summary
 from medzip.cores import cores
-from medzip.dicom.walk import name_trees
 from medzip.errors import ArchiveError
 from medzip.profile import PROFILES
 
@@ -27,25 +26,7 @@ if TYPE_CHECKING:
     from medzip.archive.layout import StrPath
     from medzip.archive.summary import Event
 
-__all__ = ["check_places", "compress"]
-
-
-def check_places(sources: Sequence[StrPath], archive: StrPath) -> None:
-    """Refuse an archive inside a source, or a source inside the archive.
-
-    Raises
-    ------
-    ArchiveError
-        Naming the two folders.
-    """
-    target = Path(os.path.realpath(archive))
-    for source in sources:
-        root = Path(os.path.realpath(source))
-        if target == root or root in target.parents or target in root.parents:
-            raise ArchiveError(
-                f"{target}: expected an archive apart from its source, got one inside the other "
-                f"({root}); name a folder outside"
-            )
+__all__ = ["compress"]
 
 
 def compress(
@@ -55,6 +36,7 @@ def compress(
     workers: int | None = None,
     on_event: Callable[[Event], None] | None = None,
     models: StrPath | None = None,
+    allow_empty: bool = False,
 ) -> Summary:
     """Compress everything under ``sources`` into a verified archive.
 
@@ -73,6 +55,8 @@ def compress(
     models : path, optional
         Registry of models (``medzip.models``): each volume is coded with the one that takes
         fewest bytes on a sample of it, the profile's own and those of the archive among them.
+    allow_empty : bool
+        Whether a source without any file is archived: most often it is not mounted.
 
     Returns
     -------
@@ -82,15 +66,16 @@ def compress(
     Raises
     ------
     ArchiveError
-        When the archive is held by another run, is no archive, or overlaps a source.
+        When the archive is held by another run, is no archive, or a place is mixed up with another.
     SourceError
-        When a source does not exist.
+        When a source does not exist, or has no file.
+    ModelError
+        When there is no such registry.
     """
     if profile not in PROFILES:
         raise ArchiveError(f"expected a profile of {sorted(PROFILES)}, got {profile!r}; name one")
     started = time.perf_counter()
-    check_places(sources, archive)
-    trees = name_trees(sources)
+    trees = check_places(sources, archive, models, allow_empty)
     workers = workers or cores()
     registry = None if models is None else os.path.abspath(models)
     line = Archiving(os.fspath(archive), profile, registry, on_event)

@@ -138,9 +138,9 @@ def open_archive(archive: StrPath) -> Path:
         When the folder is missing or no archive.
     """
     path = Path(archive)
-    marker = path / "medzip.json"
-    if not marker.is_file():
-        raise ArchiveError(
-            f"{path}: expected a MedZip archive, got no medzip.json in it; check the path"
-        )
+    if not (path / "medzip.json").is_file():
+        above = (folder for folder in path.absolute().parents if (folder / "medzip.json").is_file())
+        around = next(above, None)
+        remedy = f"it lies in {around}: name that" if around else "check the path"
+        raise ArchiveError(f"{path}: expected a MedZip archive, got no medzip.json in it; {remedy}")
     return path

@@ -13,6 +13,7 @@ from medzip.archive.places import folder_below, make_link, scratch_folder, write
 from medzip.archive.pool import fan_out
 from medzip.archive.reader import ObjectReader
 from medzip.archive.records import NAME_DIGITS, Failure
+from medzip.archive.refusing import check_restore
 from medzip.archive.summary import Event
 from medzip.errors import ArchiveError
 
@@ -98,17 +99,12 @@ def restore(
     Raises
     ------
     ArchiveError
-        When there is no such archive or no such series.
+        When there is no such archive or series, or ``dest`` is, holds or lies in an archive.
     OSError
         When ``dest`` cannot be created.
     """
     result = Restored()
-    root_path, target = os.path.realpath(archive), os.path.realpath(dest)
-    if os.path.commonpath([root_path, target]) == root_path:
-        raise ArchiveError(
-            f"{os.fspath(dest)}: expected a folder outside the archive, got one inside; name "
-            "another one"
-        )
+    check_restore(archive, dest)
     manifests = _manifests(archive, result)
     chosen = _choose(manifests, series, os.fspath(archive))
     folders = _settle(chosen)

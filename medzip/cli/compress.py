@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from medzip.cli.console import end, progress, ratio, show_json, show_line, show_objects
-from medzip.cli.options import Json, Models, ProfileName, Workers, sources_and_last
+from medzip.cli.options import AllowEmpty, Json, Models, ProfileName, Workers, sources_and_last
 
 __all__ = ["compress"]
 
@@ -21,6 +21,7 @@ def compress(
     profile: Annotated[ProfileName, typer.Option(help="Effort.")] = ProfileName.DEFAULT,
     workers: Workers = None,
     models: Models = None,
+    allow_empty: AllowEmpty = False,
     as_json: Json = False,
 ) -> None:
     """Compress everything under SOURCE... into ARCHIVE; nothing counts before it is proven."""
@@ -29,7 +30,7 @@ def compress(
     sources, archive = sources_and_last(paths, "ARCHIVE")
     with progress() as on_event:
         summary = archives.compress(
-            sources, archive, profile.value, workers, on_event, models=models
+            sources, archive, profile.value, workers, on_event, models, allow_empty
         )
     if as_json:
         show_json(summary.public())

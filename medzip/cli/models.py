@@ -90,7 +90,9 @@ def publish(
     as_json: Json = False,
 ) -> None:
     """Check model directories, golden streams included, and copy them under their digests."""
-    found = _opened(registry)
+    from medzip.models import Registry
+
+    found = Registry.at(registry)
     entries = [found.publish(directory) for directory in directories]
     if as_json:
         show_json([_row(entry, entry in found.offered()) for entry in entries])
@@ -142,7 +144,7 @@ def verify(registry: _Folder, as_json: Json = False) -> None:
 def _opened(registry: Path) -> Registry:
     from medzip.models import Registry
 
-    return Registry.at(registry)
+    return Registry.there(registry)
 
 
 def _row(entry: Entry, offered: bool) -> dict[str, Any]:

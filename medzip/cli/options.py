@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "AllowEmpty",
     "ArchivePath",
     "Backend",
     "Batch",
@@ -44,6 +45,12 @@ class ProfileName(StrEnum):
 
 
 ArchivePath = Annotated[Path, typer.Argument(help="Folder of the archive.", metavar="ARCHIVE")]
+AllowEmpty = Annotated[
+    bool,
+    typer.Option(
+        "--allow-empty", help="Archive a source without any file; most often it is not mounted."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 Models = Annotated[
     Path | None,

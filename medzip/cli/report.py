@@ -29,9 +29,11 @@ def report(
     ] = None,
 ) -> None:
     """Write the page of a report, an archive, a sample store or a trained model."""
+    from medzip.archive.refusing import check_outside
     from medzip.report import render_report, render_sampling, render_training
 
     page = out or folder.with_name(f"{folder.absolute().name}.html")
+    check_outside(page)
     if (folder / "medzip.json").is_file():
         _report_archive(folder, page)
     elif (folder / "store.json").is_file():

@@ -76,9 +76,11 @@ def train(
     """
     import torch
 
+    from medzip.archive.refusing import check_outside
     from medzip.training.kinds import run_of
     from medzip.training.learning import CHECKPOINT
 
+    check_outside(work)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if (work / CHECKPOINT).exists() and not resume:
         raise typer.BadParameter(

@@ -104,6 +104,33 @@ class Registry:
         """The registry in a folder."""
         return cls(Path(folder))
 
+    @classmethod
+    def there(cls, folder: StrPath) -> Registry:
+        """The registry in a folder that somebody named to read from: it has to be one.
+
+        Raises
+        ------
+        ModelError
+            There is no such folder, or no published model in it.
+        """
+        found = cls.at(folder)
+        if not found.root.is_dir():
+            raise ModelError(
+                f"{found.root}: expected a registry of models, got no such folder; check the path"
+            )
+        if not found.entries():
+            if (found.root / "medzip.json").is_file():
+                remedy = f"name {found.root / 'models'} for those of this archive"
+            elif (found.root / "config.json").is_file():
+                remedy = "this is one model: name the folder that it is published in"
+            else:
+                remedy = "check the path, or put a model there with `medzip models publish`"
+            raise ModelError(
+                f"{found.root}: expected a registry of models, got a folder without any published "
+                f"one; {remedy}"
+            )
+        return found
+
     def publish(self, folder: StrPath, leave_out: frozenset[str] = frozenset()) -> Entry:
         """Check a model directory, its golden streams included, and copy it under its digest.
 

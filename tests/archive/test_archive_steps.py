@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 from medzip import archive as steps
-from medzip.archive import Verdict, checking, compressing, driving, pooling
+from medzip.archive import Verdict, checking, driving, pooling
 from medzip.archive.encoding import read_slab
 from medzip.archive.line import Archiving, Call, Step
+from medzip.archive.refusing import check_places
 from medzip.archive.steps import FUNCTIONS
 from medzip.dicom.header import read_hashed
 from medzip.errors import (
@@ -283,10 +284,10 @@ def test_one_run_at_a_time(source: Path, tmp_path: Path) -> None:
 def test_places_that_overlap(source: Path, tmp_path: Path) -> None:
     for archive in (source, source / "archive", tmp_path):
         with pytest.raises(ArchiveError, match="one inside the other"):
-            compressing.check_places([source], archive)
+            check_places([source], archive)
     (tmp_path / "link").symlink_to(source)
     with pytest.raises(ArchiveError, match="one inside the other"):
-        compressing.check_places([source], tmp_path / "link" / "archive")
+        check_places([source], tmp_path / "link" / "archive")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     with (

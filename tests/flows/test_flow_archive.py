@@ -160,7 +160,9 @@ def test_one_failing_object_does_not_stop_the_others(
     plans = sorted(scan([str(cohort)]).plans, key=lambda plan: plan.raw_bytes)
     victim = plans[-1]
     work = archive / "work"
-    run(empty_folder(tmp_path), archive, scheduler, compare=0)  # so that it is an archive
+    run(
+        empty_folder(tmp_path), archive, scheduler, compare=0, allow_empty=True
+    )  # so that it is an archive
     work.mkdir(exist_ok=True)
     (work / victim.key).write_text("a file where the step wants a folder")
 
@@ -226,7 +228,7 @@ def test_what_an_earlier_run_coded_is_kept(
     archive = tmp_path / "archive"
     (plan,) = scan([str(one_series)]).plans
     obstacle = archive / "objects" / f"{plan.key}.zip"
-    run(empty_folder(tmp_path), archive, scheduler, compare=0)
+    run(empty_folder(tmp_path), archive, scheduler, compare=0, allow_empty=True)
     obstacle.mkdir(parents=True)
     with pytest.raises(IncompleteError) as caught:
         run(one_series, archive, scheduler, compare=0)
@@ -249,6 +251,13 @@ def test_a_broken_object_is_coded_again(
     summary = run(one_series, archive, scheduler, compare=0)
     assert summary.objects[0].verdict is Verdict.PROVEN
     assert objects(archive) == before
+
+
+def full_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "full"
+    folder.mkdir()
+    (folder / "file").touch()
+    return folder
 
 
 def empty_folder(tmp_path: Path) -> Path:
@@ -319,12 +328,23 @@ def test_an_archive_inside_its_source_is_told_to_the_operator_alone(
     assert "ROE^RICHARD" not in said_to_prefect(run)
 
 
+def test_a_source_without_a_file_is_told_to_the_operator_alone(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "ROE^RICHARD"
+    source.mkdir()
+    assert flow_command("archive", str(source), str(tmp_path / "archive")) == 1
+    assert f"{source}: expected files to compress, got none" in capsys.readouterr().err
+    assert "ROE^RICHARD" not in said_to_prefect(newest_run())
+    assert not (tmp_path / "archive").exists()
+
+
 def test_an_archive_that_is_held_is_told_to_the_operator_alone(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive = tmp_path / "archive of POE^PAULA"
     with archive_lock(archive):
-        assert flow_command("archive", str(empty_folder(tmp_path)), str(archive)) == 1
+        assert flow_command("archive", str(full_folder(tmp_path)), str(archive)) == 1
     assert f"{archive}: expected to be the only run that writes" in capsys.readouterr().err
     assert "POE^PAULA" not in said_to_prefect(newest_run())
 
@@ -335,7 +355,7 @@ def test_a_disk_that_is_read_only_is_one_line(
     def read_only(archive: str) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), archive)
 
-    source, archive = empty_folder(tmp_path), tmp_path / "archive of POE^PAULA"
+    source, archive = full_folder(tmp_path), tmp_path / "archive of POE^PAULA"
     monkeypatch.setattr(steps, "archive_lock", read_only)
     assert flow_command("archive", str(source), str(archive)) == 1
     line = f"error: {archive}: expected to start, got: Read-only file system; "
@@ -352,5 +372,5 @@ def test_what_the_system_refuses_before_the_flow_is_one_line(
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), "home")
 
     monkeypatch.setattr("medzip_flows.archive.archive_cohort", flow)
-    assert flow_command("archive", str(empty_folder(tmp_path)), str(tmp_path / "archive")) == 1
+    assert flow_command("archive", str(full_folder(tmp_path)), str(tmp_path / "archive")) == 1
     assert capsys.readouterr().err.startswith("error: home: expected to start, got: Read-only")

@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from medzip.cli.console import ratio, show_json, show_line
-from medzip.cli.options import ArchivePath, Json, Modality, Models, ProfileName, sources_and_last
+from medzip.cli.options import (
+    AllowEmpty,
+    ArchivePath,
+    Json,
+    Modality,
+    Models,
+    ProfileName,
+    sources_and_last,
+)
 from medzip.cli.recompress import public_gains
 from medzip.errors import SourceError
 from medzip_flows.command.where import (
@@ -30,6 +38,7 @@ def archive(
     ],
     profile: Annotated[ProfileName, typer.Option(help="Effort.")] = ProfileName.DEFAULT,
     models: Models = None,
+    allow_empty: AllowEmpty = False,
     report: Report = None,
     compare: Compare = 24,
     workers: Workers = None,
@@ -58,6 +67,7 @@ def archive(
                 str(target),
                 profile.value,
                 models=None if models is None else str(models),
+                allow_empty=allow_empty,
                 report=report,
                 compare=compare,
                 where=where,

@@ -32,6 +32,7 @@ from medzip.archive.recompressing.records import (
     RecompressSummary,
 )
 from medzip.archive.replacing import end_replacements
+from medzip.models.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,9 +90,13 @@ def recompress(
     ------
     ArchiveError
         When the folder is no archive, or held by another run.
+    ModelError
+        When there is no such registry.
     """
     started = time.perf_counter()
     open_archive(archive)
+    if models is not None:
+        Registry.there(models)
     with archive_lock(archive):
         found, broken = candidates(archive)
         gate = Gate(os.fspath(archive))
