@@ -31,7 +31,9 @@ def encode(
     Parameters
     ----------
     voxels
-        (z, y, x) of uint8, int8, uint16 or int16; slices in order of position compress best.
+        (z, y, x) of uint8, int8, uint16 or int16; slices in order of position compress best. Any
+        byte order and layout in memory; `decode` gives the same values and type, in the byte order
+        of the machine and C order. A mask is refused, never dropped.
     profile
         "fast", "default" or "max" (`medzip.codec.PROFILES`).
     model
@@ -48,7 +50,8 @@ def encode(
     Raises
     ------
     UnsupportedVoxelsError
-        Another dtype or number of dimensions.
+        Anything but such an array: another type, number of dimensions or container, a mask, no
+        voxels at all. The message says what to pass instead.
     ValueError
         The device is not there.
 
@@ -56,15 +59,15 @@ def encode(
     --------
     decode : the inverse.
     """
-    from medzip.codec.packing import check_voxels
     from medzip.codec.stream import encode_stream
+    from medzip.codec.voxels import check_voxels
     from medzip.profile import profile_named, slab_depth
 
     if device != "cpu":
         from medzip.device.stepping import device_named
 
         device_named(device)  # before minutes are spent on a fit
-    check_voxels(voxels)
+    voxels = check_voxels(voxels)
     chosen = profile_named(profile)
     if model is None:
         from medzip.fitting.fit import fit_model

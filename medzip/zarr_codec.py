@@ -20,6 +20,7 @@ from zarr.registry import register_codec
 
 from medzip.codec import Model, decode_slab, encode_slab, read_model
 from medzip.codec.parts import read_header
+from medzip.codec.voxels import DTYPES, check_voxels, remedy_for
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from zarr.core.buffer import Buffer, NDBuffer
 
 __all__ = ["MedZipCodec"]
-
-_DTYPES = ("uint8", "int8", "uint16", "int16")
 
 
 @lru_cache(maxsize=32)
@@ -107,15 +106,17 @@ class MedZipCodec(ArrayBytesCodec):
         """
         del chunk_grid
         native = np.dtype(dtype.to_native_dtype() if hasattr(dtype, "to_native_dtype") else dtype)
-        if len(shape) != 3 or native.name not in _DTYPES:
+        if len(shape) != 3 or native.name not in DTYPES:
+            known = native.name in DTYPES
+            remedy = "give it three axes" if known else remedy_for(native)
             raise UnsupportedVoxelsError(
-                f"expected a (z, y, x) array of {', '.join(_DTYPES)}, got shape {shape} of "
-                f"{native.name}; use another serializer for it"
+                f"expected a (z, y, x) array of {', '.join(DTYPES)}, got shape {shape} of "
+                f"{native.name}; {remedy}, or use another serializer for it"
             )
 
     def _encode_sync(self, chunk: NDBuffer, spec: ArraySpec) -> Buffer | None:
         """Encode one slab."""
-        voxels = np.ascontiguousarray(chunk.as_numpy_array())
+        voxels = np.ascontiguousarray(check_voxels(chunk.as_numpy_array()))
         return spec.prototype.buffer.from_bytes(encode_slab(voxels, self.loaded))
 
     def _decode_sync(self, data: Buffer, spec: ArraySpec) -> NDBuffer:
@@ -124,12 +125,12 @@ class MedZipCodec(ArrayBytesCodec):
         header = read_header(content)  # before anything of the size that it tells is made
         wanted = spec.dtype.to_native_dtype()
         if (
-            header.dtype != wanted
+            header.dtype != wanted.name
             or header.shape[1:] != spec.shape[1:]
             or header.shape[0] > spec.shape[0]
         ):
             raise CorruptStreamError(
-                f"expected a slab within {spec.shape} of {wanted}, got {header.shape} of "
+                f"expected a slab within {spec.shape} of {wanted.name}, got {header.shape} of "
                 f"{header.dtype}; restore the object from a copy"
             )
         voxels = decode_slab(content, self.loaded)
@@ -137,7 +138,7 @@ class MedZipCodec(ArrayBytesCodec):
             padded = np.full(spec.shape, spec.fill_value, wanted)
             padded[: voxels.shape[0]] = voxels
             voxels = padded
-        return spec.prototype.nd_buffer.from_numpy_array(voxels)
+        return spec.prototype.nd_buffer.from_numpy_array(voxels.astype(wanted, copy=False))
 
     async def _encode_single(self, chunk_array: NDBuffer, chunk_spec: ArraySpec) -> Buffer | None:
         """Encode in a thread, as the pipeline wants it."""

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medzip.errors import CorruptStreamError, UnsupportedVoxelsError
+from medzip.codec.voxels import check_voxels
+from medzip.errors import CorruptStreamError
 
-__all__ = ["DTYPES", "Packing", "choose_packing", "pack", "unpack"]
+__all__ = ["Packing", "choose_packing", "pack", "unpack"]
 
-DTYPES = ("uint8", "int8", "uint16", "int16")
-"""What the codec takes, in the order of their codes in the stream."""
 SPARSE = 0.75
 """Ranks are used where less than this share of the values in the bulk of the histogram occurs."""
 
@@ -53,23 +52,9 @@ class Packing:
 
 def histogram(voxels: np.ndarray) -> tuple[int, np.ndarray]:
     """Smallest value, and how often it and each value above it occurs (int64)."""
-    check_voxels(voxels)
+    voxels = check_voxels(voxels)
     low = int(voxels.min())
     return low, np.bincount(voxels.reshape(-1).astype(np.int64) - low)
-
-
-def check_voxels(voxels: np.ndarray) -> None:
-    """Raise UnsupportedVoxelsError for anything but a non-empty 3D array of `DTYPES`."""
-    if voxels.dtype.name not in DTYPES:
-        raise UnsupportedVoxelsError(
-            f"expected voxels of {', '.join(DTYPES)}, got {voxels.dtype}; "
-            "convert losslessly or store the file whole"
-        )
-    if voxels.ndim != 3 or voxels.size == 0:
-        raise UnsupportedVoxelsError(
-            f"expected a non-empty array (z, y, x), got shape {voxels.shape}; "
-            "add an axis of length 1 for a single slice"
-        )
 
 
 def choose_packing(dtype: str, minimum: int, counts: np.ndarray) -> Packing:

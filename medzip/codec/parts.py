@@ -16,15 +16,8 @@ import google_crc32c
 import numpy as np
 
 from medzip.codec.integers import decode_integers, encode_integers
-from medzip.codec.packing import (
-    DTYPES,
-    Packing,
-    check_voxels,
-    choose_packing,
-    histogram,
-    pack,
-    unpack,
-)
+from medzip.codec.packing import Packing, choose_packing, histogram, pack, unpack
+from medzip.codec.voxels import DTYPES, check_voxels
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
 
 if TYPE_CHECKING:
@@ -221,10 +214,11 @@ class Packed:
 
 def pack_slab(voxels: np.ndarray) -> Packed:
     """Packed values of a slab, without the slices at its end that are all alike."""
-    check_voxels(voxels)
+    voxels = check_voxels(voxels)
     if voxels.size > MOST_VOXELS:
+        remedy = "use fewer slices" if len(voxels) > 1 else "cut the slice into pieces"
         raise UnsupportedVoxelsError(
-            f"expected at most {MOST_VOXELS} voxels a slab, got {voxels.size}; use fewer slices"
+            f"expected at most {MOST_VOXELS} voxels a slab, got {voxels.size}; {remedy}"
         )
     fill = voxels[-1, -1, -1]
     coded = len(voxels)

@@ -21,6 +21,7 @@ from medzip.codec.parts import (
     read_header,
     seal_slab,
 )
+from medzip.codec.voxels import check_voxels
 
 if TYPE_CHECKING:
     from medzip.codec.model import Model, SlabEngine
@@ -92,6 +93,7 @@ def decode_slab(
 
 def residual_slab(voxels: np.ndarray, model: Model) -> np.ndarray:
     """Voxel minus the mean of its predicted distribution, int32, for pictures."""
+    voxels = check_voxels(voxels)
     low, counts = histogram(voxels)
     packing = choose_packing(voxels.dtype.name, low, counts)
     values = pack(voxels, packing)

@@ -9,9 +9,9 @@ import google_crc32c
 import numpy as np
 
 from medzip.codec.model import read_model
-from medzip.codec.packing import DTYPES
 from medzip.codec.parts import FORMAT_VERSION, check_slab
 from medzip.codec.slab import decode_slab, encode_slab
+from medzip.codec.voxels import DTYPES, check_voxels
 from medzip.cores import on_threads
 from medzip.errors import CorruptStreamError
 
@@ -42,6 +42,7 @@ def encode_stream(
         Codes all slabs at once, `medzip.device.encode_slabs` say; without it each is coded on its
         own, on as many threads as this process may use cores.
     """
+    volume = check_voxels(volume)
     parts = [np.ascontiguousarray(volume[z : z + depth]) for z in range(0, len(volume), depth)]
     if encoder is None:
         slabs = on_threads(lambda part: encode_slab(part, model), parts)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from medzip.codec.packing import check_voxels
+from medzip.codec.voxels import check_voxels
 from medzip.cores import on_threads
 from medzip.fitting.linear import Window, solve_linear, straight_bits
 from medzip.fitting.optimise import Recipe, mean_bits, optimise
@@ -55,7 +55,7 @@ class Volume(Protocol):
 
     @property
     def dtype(self) -> Any:
-        """One of `medzip.codec.packing.DTYPES`."""
+        """One of `medzip.codec.voxels.DTYPES`."""
 
     def __getitem__(self, key: slice, /) -> Any:
         """Slices along z."""
@@ -151,7 +151,7 @@ def fit_model(
     voxels = int(np.prod([int(n) for n in volume.shape]))
     if voxels < LEAST_VOXELS:
         return starts[0]
-    check_voxels(np.asarray(volume[0:1]))
+    check_voxels(volume[0:1])
     windows = read_windows(volume)
     starts = [straightened(windows, start, voxels, chosen.linear_voxels, seed) for start in starts]
     if chosen.fit_voxels == 0:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medzip.codec.packing import check_voxels
+from medzip.codec.voxels import check_voxels
 from medzip.fitting.linear import Window
 from medzip.training.forms import Columns, in_coding_order
 
@@ -107,7 +107,7 @@ def draw_series(volume: Volume, form: Form, quota: int, seed: tuple[int, ...]) -
     seed
         Of the choice.
     """
-    check_voxels(np.asarray(volume[0:1]))
+    check_voxels(volume[0:1])
     plan = Plan.of(int(volume.shape[0]), quota, mirror=form.mirrors)
     straight = {
         view: form.straight([_window(volume, plan, i) for i in _of_view(plan, view)])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medzip.codec.packing import DTYPES
+from medzip.codec.voxels import DTYPES
 from medzip.errors import SourceError
 
 if TYPE_CHECKING:
