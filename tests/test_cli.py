@@ -234,6 +234,16 @@ def test_page_of_an_archive(archive: Path, tmp_path: Path) -> None:
     assert SECRET not in page
 
 
+def test_page_of_an_archive_shows_slices_when_asked(archive: Path, tmp_path: Path) -> None:
+    page, name = tmp_path / "page.html", max(inspect(archive), key=lambda one: one.voxels).name
+    for options, pictures in (((), 0), (("--pictures",), 0), (("--pictures-of", name), 2)):
+        code, _, err = run("report", archive, "--out", page, *options)
+        assert (code, page.read_text().count("<img ")) == (0, pictures)
+        assert ("no picture: not slices of CT" in err) == (options == ("--pictures",))
+    wrong = runner.invoke(app, ["report", str(archive), "--pictures-of", "Doe"])
+    assert isinstance(wrong.exception, SourceError)
+
+
 def test_page_of_a_report(archive: Path, tmp_path: Path) -> None:
     records = tuple(inspect(archive))
     summary = Summary(str(archive), "fast", records, (), 1.0)

@@ -2,7 +2,7 @@
 
     medzip flow archive SOURCE... ARCHIVE [--profile default] [--workers 2]
                         [--cluster infra/dask/slurm.yaml | --scheduler tcp://host:8786]
-                        [--report DIR] [--json]
+                        [--report DIR] [--pictures] [--pictures-of NAME...] [--json]
 
 The same job as ``medzip compress``, with the same archive at its end: find the series, stage their
 voxels, fit, encode, seal, prove in another process, commit, report. Exit codes: 0 done, 1 something
@@ -27,6 +27,7 @@ from medzip import archive as steps
 from medzip.archive import Summary
 from medzip.archive.line import Archiving
 from medzip.archive.refusing import check_outside, check_places
+from medzip.report.showing import Wanted
 from medzip_flows.artifacts import objects_table
 from medzip_flows.cluster import LOCAL, Where
 from medzip_flows.reporting import COMPARED, report_run
@@ -50,8 +51,12 @@ def archive_cohort(
     compare: int = COMPARED,
     models: str | None = None,
     allow_empty: bool = False,
+    pictures: bool = False,
+    pictures_of: list[str] | None = None,
 ) -> Summary:
     """Compress everything under SOURCE into ARCHIVE and prove that every byte comes back.
+
+    Many parameters: each is one of a deployment, typed by name; all but two have a default.
 
     Parameters
     ----------
@@ -73,6 +78,12 @@ def archive_cohort(
         of it, the profile's own and those of the archive among them.
     allow_empty : bool
         Whether a source without any file is archived: most often it is not mounted.
+    pictures : bool
+        Whether the report shows image slices, and what prediction leaves of them, of CT, MR and PET
+        series: guard it as the images.
+    pictures_of : list of str, optional
+        Objects to show whatever their kind, by the first digits of their names in reports; never
+        one that says itself that names are burned in.
 
     Returns
     -------
@@ -92,6 +103,7 @@ def archive_cohort(
     sources, archive = absolute_all(source), absolute(archive)
     line = Archiving(archive, profile, absolute(models) if models else None)
     with at_work(where):
+        wanted = Wanted(pictures, tuple(pictures_of or ()))
         check_places(sources, archive, models, allow_empty)
         check_outside(report or f"{archive}-report")
         with steps.archive_lock(archive), workers_at(where) as workers:
@@ -102,7 +114,8 @@ def archive_cohort(
             summary = Summary(archive, profile, records, failures, time.monotonic() - clock)
             objects_table(summary)
             try:
-                report_run(workers, summary, report or f"{archive}-report", started, compare)
+                folder = report or f"{archive}-report"
+                report_run(workers, summary, folder, started, compare, wanted=wanted)
             except StepFailedError as error:  # the archive is proven all the same
                 summary = replace(summary, failures=(*failures, error.failure))
     state: Summary = ended(summary)

@@ -1,9 +1,10 @@
 """Compress a demo cohort, prove it, restore it, and compare every file: what `make demo` runs.
 
-    python -m medzip_flows.demo [DIR] [--profile default] [--workers 2]
+    python -m medzip_flows.demo [DIR] [--profile default] [--workers 2] [--pictures]
 
 The cohort is generated (CT and MR phantoms, the DICOM files that pydicom ships, odd files between
-them); MEDZIP_DEMO_SOURCE names another folder. Leaves DIR/report/report.html.
+them); MEDZIP_DEMO_SOURCE names another folder. Leaves DIR/report/report.html, which shows slices of
+the generated cohort; of another folder only with --pictures.
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("folder", nargs="?", default="demo", metavar="DIR", help="where to work")
     parser.add_argument("--profile", choices=("fast", "default", "max"), default="default")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="worker processes")
+    parser.add_argument(
+        "--pictures",
+        action="store_true",
+        help="show slices of MEDZIP_DEMO_SOURCE in the report: guard it as the images",
+    )
     arguments = parser.parse_args(argv)
     folder = Path(arguments.folder).absolute()
     if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
@@ -56,7 +62,8 @@ def main(argv: list[str] | None = None) -> int:
     chosen = os.environ.get("MEDZIP_DEMO_SOURCE")
     source = Path(chosen).absolute() if chosen else build_demo_cohort(folder / "cohort")
     try:
-        return _tried(source, folder, arguments.profile, arguments.workers)
+        pictures = arguments.pictures or not chosen  # phantoms and public files show nobody
+        return _tried(source, folder, arguments.profile, arguments.workers, pictures)
     except StepFailedError:  # the flow has said why
         return 1
     except MedZipError as error:
@@ -64,11 +71,11 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-def _tried(source: Path, folder: Path, profile: Any, workers: int) -> int:
+def _tried(source: Path, folder: Path, profile: Any, workers: int, pictures: bool) -> int:
     """Archive, verify, restore, compare, each with its seconds; returns the exit code."""
     archive, restored, report = folder / "archive", folder / "restored", folder / "report"
     times = [time.monotonic()]
-    summary = _archived(source, archive, profile, workers, report)
+    summary = _archived(source, archive, profile, workers, report, pictures)
     times.append(time.monotonic())
     checked = verify(archive, workers)
     times.append(time.monotonic())
@@ -90,11 +97,15 @@ def _tried(source: Path, folder: Path, profile: Any, workers: int) -> int:
     return 0 if summary.ok and checked.ok and not differing else 1
 
 
-def _archived(source: Path, archive: Path, profile: Any, workers: int, report: Path) -> Summary:
+def _archived(
+    source: Path, archive: Path, profile: Any, workers: int, report: Path, pictures: bool
+) -> Summary:
     """Run the flow; what it could not do is in the summary."""
     where = Where(workers)
     try:
-        return archive_cohort(str(source), str(archive), profile, where, str(report))
+        return archive_cohort(
+            str(source), str(archive), profile, where, str(report), pictures=pictures
+        )
     except IncompleteError as error:
         summary: Summary = error.summary
         return summary

@@ -30,6 +30,7 @@ from medzip.archive.recompressing import Gate, Recompressing, RecompressSummary,
 from medzip.archive.refusing import check_outside
 from medzip.models.registry import Registry
 from medzip.models.shelf import shipped_models
+from medzip.report.showing import Wanted
 from medzip.report.tables import as_it_is, gains_of
 from medzip.training.cohort import cohort_name
 from medzip.training.network import NetworkRun
@@ -67,6 +68,8 @@ def recompress_cohort(
     where: Where = LOCAL,
     report: str | None = None,
     compare: int = 0,
+    pictures: bool = False,
+    pictures_of: list[str] | None = None,
 ) -> RecompressSummary:
     """Train a model on a cohort and recompress an archive with it, where that pays.
 
@@ -101,6 +104,8 @@ def recompress_cohort(
         Folder of the report; ARCHIVE-report beside the archive if not given.
     compare : int
         How many of the largest objects to measure other codecs on, for the report.
+    pictures, pictures_of : bool, list of str, optional
+        As `archive_cohort` has them.
 
     Returns
     -------
@@ -119,8 +124,18 @@ def recompress_cohort(
     registry = absolute(models or f"{archive}-models")
     folder = report or f"{archive}-report"
     with at_work(where):
+        wanted = Wanted(pictures, tuple(pictures_of or ()))
         if source is not None:
-            archive_cohort(source, archive, profile or "default", where, folder, compare)
+            archive_cohort(
+                source,
+                archive,
+                profile or "default",
+                where,
+                folder,
+                compare,
+                pictures=pictures,
+                pictures_of=pictures_of,
+            )
         # after the run that archived, which has rows of its own: the newest run is this one
         started, clock = datetime.now(UTC), time.monotonic()
         open_archive(archive)
@@ -139,7 +154,7 @@ def recompress_cohort(
             summary = finish(line, gate, broken, time.monotonic() - clock)
             gains_table(summary)
             now = as_it_is(summary, workers.run(describe_objects, archive=archive))
-            report_run(workers, now, folder, started, compare, gains_of(summary))
+            report_run(workers, now, folder, started, compare, gains_of(summary), wanted)
     state: RecompressSummary = ended(summary)
     return state
 

@@ -11,6 +11,7 @@ from prefect import get_run_logger
 from prefect.runtime import flow_run
 
 from medzip.archive import Failure
+from medzip.report.showing import NOTHING
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from medzip.archive import Summary
     from medzip.bench.archived import Beside
     from medzip.report import GainRecord
+    from medzip.report.showing import Wanted
     from medzip_flows.workers import Workers
 
 __all__ = ["COMPARED", "report_run"]
@@ -33,6 +35,7 @@ def report_run(
     started: datetime,
     compare: int,
     gains: tuple[GainRecord, ...] = (),
+    wanted: Wanted = NOTHING,
 ) -> str:
     """Write the rows of this run and the page; returns the path of the page.
 
@@ -45,7 +48,7 @@ def report_run(
     """
     futures = [
         workers.begin(compare_series, label=label([item.name for item in lot]), items=lot)
-        for lot in comparisons(summary, compare)
+        for lot in comparisons(summary, compare, wanted)
     ]
     compared: list[Beside] = []
     for future in futures:
@@ -66,5 +69,6 @@ def report_run(
         started=started,
         compared=tuple(compared),
         gains=gains,
+        wanted=wanted,
     )
     return page

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from medzip.codec import Model
     from medzip.dicom.records import FileEntry, Span
 
-__all__ = ["ObjectReader", "file_digests"]
+__all__ = ["MOST_HEAD", "ObjectReader", "file_digests"]
 
+MOST_HEAD = 4 << 20
+"""Bytes of a file in which its header ends, at most."""
 _MANIFEST_LIMIT = 1 << 30
 _METADATA_LIMIT = 4 << 20
 """Bytes of a ``zarr.json``, packed or not; one holds a model of some 100 kB at most."""
@@ -99,6 +101,27 @@ class ObjectReader:
             envelope.finish()
             while source.read(CHUNK):  # to the end, where zipfile checks the entry's CRC
                 pass
+
+    def heads(self) -> Iterator[tuple[FileEntry, bytes]]:
+        """Yield stored files, each with what is in front of its first voxel; nothing is decoded.
+
+        Of a file that is kept whole these are its first bytes, :data:`MOST_HEAD` at most of any.
+
+        Raises
+        ------
+        ArchiveError, CorruptStreamError
+            When the envelope is broken.
+        """
+        with self._naming(), self._open(ENVELOPE) as source:
+            envelope = EnvelopeReader(source)
+            for file in self.manifest.files:
+                if file.copy_of >= 0:
+                    continue
+                outside = file.size - sum(span.length for span in file.spans)
+                head = min(file.spans[0].offset if file.spans else outside, MOST_HEAD)
+                yield file, envelope.read(head)
+                for _ in _envelope(envelope, outside - head):
+                    pass
 
     def model(self, volume: int) -> Model:
         """Model of a volume, from the configuration of its codec.

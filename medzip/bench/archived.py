@@ -18,6 +18,7 @@ from medzip.codec import residual_slab
 from medzip.report.html import PICTURED
 from medzip.report.pictures import residual_picture
 from medzip.report.records import WHOLE_VOLUME, PeerRecord
+from medzip.report.showing import NOTHING, why_withheld
 
 if TYPE_CHECKING:
     import os
@@ -27,27 +28,40 @@ if TYPE_CHECKING:
 
     from medzip.archive.records import SeriesRecord
     from medzip.report.records import PictureRecord
+    from medzip.report.showing import Wanted
 
 __all__ = ["Beside", "beside", "comparable", "peer_bits", "pictured"]
 
 
 @dataclass(frozen=True)
 class Beside:
-    """What a report shows beside one object."""
+    """What a report shows beside one object; why there is no picture, where one was asked for."""
 
     peers: tuple[PeerRecord, ...] = ()
     picture: PictureRecord | None = None
+    withheld: str = ""
 
 
 def comparable(records: Iterable[SeriesRecord]) -> list[SeriesRecord]:
-    """Choose the records whose objects are committed and hold voxels."""
-    return [record for record in records if record.voxels and record.verdict != Verdict.FAILED]
+    """Choose the records whose objects are committed and hold voxels, the largest first."""
+    chosen = [record for record in records if record.voxels and record.verdict != Verdict.FAILED]
+    return sorted(chosen, key=lambda record: (-record.voxels, record.key))
 
 
-def pictured(records: Iterable[SeriesRecord], count: int = PICTURED) -> frozenset[str]:
-    """Choose the objects that get a picture: those with most voxels, as the page shows no more."""
-    largest = sorted(comparable(records), key=lambda record: (-record.voxels, record.key))
-    return frozenset(record.key for record in largest[:count])
+def pictured(records: Iterable[SeriesRecord], wanted: Wanted) -> frozenset[str]:
+    """Choose the objects to draw: those named, then the largest, as many as a page shows.
+
+    What cannot be shown by its form alone takes no place; headers are looked at when it is drawn.
+    """
+    chosen = comparable(records)
+    named = [record for record in chosen if wanted.names_object(record.key)]
+    fit = [record for record in chosen if wanted.slices and record not in named and _fits(record)]
+    return frozenset(record.key for record in [*named, *fit[: max(0, PICTURED - len(named))]])
+
+
+def _fits(record: SeriesRecord) -> bool:
+    volume = max(record.volumes, key=lambda volume: volume.voxels)
+    return not why_withheld(volume.shape, volume.dtype, ())
 
 
 def beside(
@@ -55,7 +69,7 @@ def beside(
     key: str,
     names: Sequence[str] = REPORT_PEERS,
     *,
-    picture: bool = True,
+    wanted: Wanted = NOTHING,
 ) -> Beside:
     """Measure codecs on the middle slab of an object's largest volume, and draw its middle slice.
 
@@ -68,9 +82,9 @@ def beside(
     key
         Key of a committed object.
     names
-        Codecs, of :data:`medzip.bench.peers.PEERS`.
-    picture
-        Whether to draw the slice and its residuals.
+        Codecs, of :data:`medzip.bench.peers.PEERS`; none for a picture alone.
+    wanted
+        Pictures that are asked for; what a report does not show stays without.
 
     Returns
     -------
@@ -87,12 +101,13 @@ def beside(
         if not volumes:
             return Beside()
         volume = max(range(len(volumes)), key=lambda i: (volumes[i].voxels, -i))
+        withheld = _withheld(reader, volume, wanted) if wanted.wants(key) else ""
         slab = volumes[volume].slabs // 2
         model = reader.model(volume)
         voxels = reader.slab(volume, slab, model)
     name = key[:NAME_DIGITS]
     drawn = None
-    if picture:
+    if wanted.wants(key) and not withheld:
         drawn = residual_picture(
             name,
             voxels,
@@ -100,10 +115,18 @@ def beside(
             volume=volume,
             first_slice=slab * volumes[volume].depth,
         )
-    return Beside(
-        tuple(peer_bits(voxels, names, series=name, volume=volume, slab=slab)),
-        drawn,
+    peers = peer_bits(voxels, names, series=name, volume=volume, slab=slab) if names else ()
+    return Beside(tuple(peers), drawn, withheld)
+
+
+def _withheld(reader: ObjectReader, number: int, wanted: Wanted) -> str:
+    """Why a volume is not shown, by the headers of all files that hold slices of it."""
+    volume = reader.manifest.volumes[number]
+    heads = (
+        head for file, head in reader.heads() if any(span.stack == number for span in file.spans)
     )
+    named = wanted.names_object(reader.manifest.key)
+    return why_withheld(volume.shape, volume.dtype, heads, named=named)
 
 
 def peer_bits(

@@ -22,6 +22,8 @@ __all__ = [
     "LeaveOut",
     "Modality",
     "Models",
+    "Pictures",
+    "PicturesOf",
     "Precision",
     "ProfileName",
     "Rate",
@@ -52,6 +54,21 @@ AllowEmpty = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+Pictures = Annotated[
+    bool,
+    typer.Option(
+        "--pictures",
+        help="Show image slices of CT, MR and PET series in the report: guard it as the images.",
+    ),
+]
+PicturesOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pictures-of",
+        metavar="NAME",
+        help="Show this object of any kind, by the first digits of its name; again for more.",
+    ),
+]
 Models = Annotated[
     Path | None,
     typer.Option("--models", help="Registry of models to choose from, for each series."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,11 @@ from medzip.dicom.header import REASONS
 from medzip.report.charts import BarChart, grouped_bars
 from medzip.report.dataset import read_report_rows
 from medzip.report.figures import FAILED, LARGE, RunFigures, SeriesFigures, derive
+from medzip.report.showing import NOTHING
 
 if TYPE_CHECKING:
     from medzip.report.dataset import ReportRows
+    from medzip.report.showing import Wanted
 
 __all__ = ["page", "render_report"]
 
@@ -146,7 +149,11 @@ def _chosen(rows: ReportRows) -> list[dict[str, Any]]:
 
 
 def render_report(
-    dataset: str | os.PathLike[str], out: str | os.PathLike[str], *, run_id: str | None = None
+    dataset: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    run_id: str | None = None,
+    wanted: Wanted = NOTHING,
 ) -> Path:
     """Render one run of a report dataset to a single offline page.
 
@@ -158,6 +165,8 @@ def render_report(
         HTML file to write; replaced as a whole.
     run_id
         Which run; the newest if not given.
+    wanted
+        Pictures to show, of those that the run has drawn; none if not given.
 
     Returns
     -------
@@ -172,6 +181,8 @@ def render_report(
     target = Path(out)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(page(read_report_rows(dataset, run_id)), encoding="utf-8")
+    rows = read_report_rows(dataset, run_id, pictures=bool(wanted))
+    shown = tuple(row for row in rows.pictures if wanted.wants(row["series"]))
+    temporary.write_text(page(replace(rows, pictures=shown)), encoding="utf-8")
     temporary.replace(target)
     return target

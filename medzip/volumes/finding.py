@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["find_volumes"]
 
-_HEADER = 4 << 20
-"""Bytes of an archived file in which its header ends, at most."""
-
 
 def find_volumes(
     sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
@@ -142,17 +139,9 @@ def _archived(root: Path) -> Iterator[Series]:
 
 
 def _archived_tags(reader: ObjectReader) -> dict[str, str]:
-    """Tags of the first archived file with voxels; only what lies in front of them is read."""
-    for file, pieces in reader.files():
-        if not file.spans:
-            continue
-        head = b""
-        for piece in pieces:
-            head += piece
-            if len(head) >= min(file.spans[0].offset, _HEADER):
-                break
-        return tags_of(io.BytesIO(head[: file.spans[0].offset]))
-    return {}
+    """Tags of the first archived file with voxels."""
+    head = next((head for file, head in reader.heads() if file.spans), b"")
+    return tags_of(io.BytesIO(head))
 
 
 def _about(key: str, number: int, of: int, voxels: int, tags: dict[str, str]) -> SeriesAbout:

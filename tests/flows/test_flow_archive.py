@@ -103,6 +103,15 @@ def test_report_has_rows_and_a_page(archived: Archived) -> None:
     assert "<html" in (archived.report / "report.html").read_text()
 
 
+def test_neither_report_nor_prefect_holds_an_image(archived: Archived) -> None:
+    assert read_report_rows(archived.report / "rows").pictures == ()
+    said = b"".join(file.read_bytes() for file in archived.report.rglob("*") if file.is_file())
+    with get_client(sync_client=True) as client:
+        said += "".join(record.model_dump_json() for record in client.read_artifacts()).encode()
+    for mark in (b"\x89PNG", b"\xff\xd8\xff", b"data:image", b"<img"):
+        assert mark not in said
+
+
 def test_artifacts_show_progress_and_a_table(archived: Archived) -> None:
     with get_client(sync_client=True) as client:
         artifacts = {artifact.key: artifact for artifact in client.read_artifacts()}
@@ -142,6 +151,18 @@ def test_nothing_in_prefect_or_in_the_report_names_a_patient(
     for path in (archived.report / "rows").rglob("*.parquet"):
         said += path.read_bytes().decode("latin-1")
     assert [secret for secret in secrets if secret in said] == []
+
+
+def test_pictures_come_when_they_are_asked_for(
+    archived: Archived, cohort: Path, scheduler: str, home: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report"
+    run(cohort, archived.archive, scheduler, report=str(report), compare=0, pictures=True)
+    rows = read_report_rows(report / "rows")
+    assert (len(rows.pictures), len(rows.peers)) == (2, 0), "of both phantoms, not of single slices"
+    html = (report / "report.html").read_text()
+    assert html.count("<img ") == 4
+    assert "guard it as the images" in html
 
 
 def test_a_second_run_finds_everything_proven(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,11 @@ def test_curves_are_a_picture_and_a_table_of_some_rows() -> None:
         Point(step, 1000, 2.0, 0.1, 1.0, {"one": 2.0} if step % 500 == 0 else {})
         for step in range(1, 1001)
     ]
-    assert curve_image(points).startswith("data:image/png;base64,")
+    kind, _, data = curve_image(points).partition(";base64,")
+    assert kind == "data:image/svg+xml"
+    drawn = base64.b64decode(data).decode()
+    assert "<svg" in drawn
+    assert "<image" not in drawn, "a drawing, no raster"
     table = [line for line in curve_markdown(trained(), points).splitlines() if line[:1] == "|"]
     assert table[-1].startswith("| 1000 | 2.0000 | 2.0000 |")
     assert CURVE_ROWS <= len(table) - 2 <= CURVE_ROWS + 2

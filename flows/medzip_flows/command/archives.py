@@ -14,6 +14,8 @@ from medzip.cli.options import (
     Json,
     Modality,
     Models,
+    Pictures,
+    PicturesOf,
     ProfileName,
     sources_and_last,
 )
@@ -41,6 +43,8 @@ def archive(
     allow_empty: AllowEmpty = False,
     report: Report = None,
     compare: Compare = 24,
+    pictures: Pictures = False,
+    pictures_of: PicturesOf = None,
     workers: Workers = None,
     cluster: Cluster = None,
     scheduler: Scheduler = None,
@@ -70,6 +74,8 @@ def archive(
                 allow_empty=allow_empty,
                 report=report,
                 compare=compare,
+                pictures=pictures,
+                pictures_of=pictures_of or None,
                 where=where,
             )
         except IncompleteError as error:
@@ -109,6 +115,8 @@ def recompress(
     ] = None,
     report: Report = None,
     compare: Compare = 0,
+    pictures: Pictures = False,
+    pictures_of: PicturesOf = None,
     workers: Workers = None,
     cluster: Cluster = None,
     scheduler: Scheduler = None,
@@ -139,6 +147,8 @@ def recompress(
                 profile=profile.value if profile else None,
                 report=report,
                 compare=compare,
+                pictures=pictures,
+                pictures_of=pictures_of or None,
                 where=where,
             )
         except IncompleteError as error:
