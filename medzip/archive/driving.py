@@ -20,13 +20,28 @@ if TYPE_CHECKING:
 
     Functions = Mapping[Step, Callable[..., Any]]
 
-__all__ = ["FUNCTIONS", "HERE", "Ran", "attempt", "run_ahead", "run_calls", "run_here"]
+__all__ = [
+    "BEGINNING",
+    "FUNCTIONS",
+    "HERE",
+    "SEALING",
+    "Ran",
+    "attempt",
+    "run_ahead",
+    "run_calls",
+    "run_here",
+    "tell",
+]
 
 FUNCTIONS = "medzip.archive.steps:FUNCTIONS"
 """Where the functions of the steps are, by name: they are looked up where they run, because they
 bring torch, Zarr and the kernels, of which a process that only drives needs none."""
 HERE: dict[Step, Callable[..., Any]] = {Step.COMMIT: commit, Step.DISCARD: discard}
 """Short steps that change the archive: they run where it is locked."""
+BEGINNING = frozenset({Step.CHECK, Step.STAGE, Step.PREPARE, Step.FIT})
+"""How far one process takes a large object: what follows is for as many as there are slabs."""
+SEALING = BEGINNING | {Step.ENCODE, Step.SEAL}
+"""How far one process takes a lot of small objects."""
 
 
 class Ran(NamedTuple):
@@ -99,6 +114,30 @@ def run_ahead(
                 ran += run_calls([call], functions)
                 ready.extendleft(reversed(line.done(*ran[-1])))
     return ran
+
+
+def tell(line: Line[Any, Any], given: Iterable[Call], ran: Iterable[Ran]) -> list[Call]:
+    """Tell a line what was run ahead of it.
+
+    Parameters
+    ----------
+    line : Line
+        Of the driver.
+    given : iterable of Call
+        What it gave out for the objects.
+    ran : iterable of Ran
+        From `run_ahead`; what the line has not given out by then is passed over.
+
+    Returns
+    -------
+    list of Call
+        What it gives out beyond that, and what was not run.
+    """
+    left = {call.id: call for call in given}
+    for call, outcome in ran:
+        if left.pop(call.id, None) is not None:
+            left |= {call.id: call for call in line.done(call, outcome)}
+    return list(left.values())
 
 
 def run_calls(calls: Sequence[Call], functions: str) -> list[Ran]:

@@ -18,7 +18,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from medzip.archive.driving import FUNCTIONS, HERE, Ran, attempt, run_ahead, run_calls
+from medzip.archive.driving import (
+    BEGINNING,
+    FUNCTIONS,
+    HERE,
+    SEALING,
+    Ran,
+    attempt,
+    run_ahead,
+    run_calls,
+    tell,
+)
 from medzip.archive.handles import SMALL_BYTES
 from medzip.archive.line import Step
 from medzip.archive.pool import new_pool
@@ -39,10 +49,6 @@ LOT_OBJECTS = 32
 """Objects of a lot, at most."""
 KNOWN = 4096
 """Objects that may be known and not begun; beyond that whoever finds them waits."""
-BEGINNING = frozenset({Step.CHECK, Step.STAGE, Step.PREPARE, Step.FIT})
-"""How far one process takes a large object: what follows is for as many as there are slabs."""
-SEALING = BEGINNING | {Step.ENCODE, Step.SEAL}
-"""How far one process takes a lot."""
 
 
 def run_in_processes(
@@ -222,20 +228,12 @@ class _Run:
         self._running -= 1
         error = future.exception()
         if error is None:
-            self._told(job, future.result())
+            self._add(tell(self._line, job.first, future.result()))
         elif isinstance(error, BrokenProcessPool) and len(job.first) > 1:
             self._again += job.alone()  # only the one that ends its process again has failed
         else:
             for call in job.first:
                 self._add(self._line.done(call, _cause(call, error)))
-
-    def _told(self, job: _Job, ran: Sequence[Ran]) -> None:
-        """Tell the line what a process did on its own; what it gives out beyond that is to do."""
-        given = {call.id: call for call in job.first}
-        for call, outcome in ran:
-            given.pop(call.id)
-            given |= {call.id: call for call in self._line.done(call, outcome)}
-        self._add(given.values())
 
     def _add(self, calls: Iterable[Call]) -> None:
         for call in calls:

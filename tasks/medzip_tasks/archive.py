@@ -7,8 +7,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from medzip import archive as steps
-from medzip.archive import SlabRecord
+from medzip.archive import Failure, SlabRecord
+from medzip.archive.driving import SEALING, run_ahead
 from medzip.archive.line import Step
+from medzip.archive.recompressing import FUNCTIONS as STEPS
 from medzip.archive.recompressing import candidates
 from medzip.archive.recompressing.preparing import FUNCTIONS
 from medzip.errors import ProverError
@@ -17,11 +19,19 @@ from medzip_tasks.policy import StepFailedError, run_each
 from medzip_tasks.step import step
 
 if TYPE_CHECKING:
-    from medzip.archive import Failure, Inventory, Sealed, SeriesRecord
-    from medzip.archive.line import Call
+    from medzip.archive import Inventory, Sealed, SeriesRecord
+    from medzip.archive.driving import Ran
+    from medzip.archive.line import Call, Line
     from medzip.archive.recompressing import Candidate, Recompressed
 
-__all__ = ["describe_objects", "find_objects", "publish_index", "run_calls", "scan_sources"]
+__all__ = [
+    "describe_objects",
+    "find_objects",
+    "publish_index",
+    "run_calls",
+    "run_lot",
+    "scan_sources",
+]
 
 log = logging.getLogger("medzip.tasks")
 
@@ -58,6 +68,30 @@ def run_calls(label: str, step: str, items: tuple[Call, ...]) -> list[Any | Fail
             sum(record.encoded_bytes for record in coded),
         )
     return outcomes
+
+
+@step("lot-{label}", hours=12)
+def run_lot(label: str, line: Line[Any, Any], items: tuple[Any, ...]) -> list[Ran]:
+    """Bring small objects as far as one process takes them: from their files to sealed ones.
+
+    Parameters
+    ----------
+    label : str
+        Name of the lot.
+    line : Line
+        A fresh one; it says what follows on what.
+    items : tuple
+        What to start.
+
+    Returns
+    -------
+    list of Ran
+        Every call that was run and what became of it, for the line of whoever drives.
+    """
+    ran = run_ahead(line, items, SEALING, STEPS)
+    failed = sum(isinstance(one.outcome, Failure) for one in ran)
+    log.info("%s: %d objects, %d steps, %d failed", label, len(items), len(ran), failed)
+    return ran
 
 
 def _prove(calls: tuple[Call, ...]) -> list[Any | Failure]:

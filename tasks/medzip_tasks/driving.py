@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from dask.base import annotate
 
 from medzip.archive import Failure
-from medzip.archive.driving import HERE, attempt
+from medzip.archive.driving import HERE, attempt, tell
 from medzip.archive.failures import MISMATCHES, lost
 from medzip.archive.line import Step
-from medzip_tasks.archive import run_calls
+from medzip_tasks.archive import run_calls, run_lot
 from medzip_tasks.batches import batches, label
 from medzip_tasks.policy import StepFailedError
 
@@ -74,8 +74,7 @@ class Driver:
     def take(self, lot: Sequence[Any]) -> None:
         """Bring the objects of a lot to their ends. Never raises."""
         try:
-            with self._lock:
-                ready = [call for item in lot for call in self._line.start(item)]
+            ready = self._begin(lot)
             while ready:
                 # a step at a time, the earliest first: so the objects of a lot stay together
                 step = max((call.step for call in ready), key=lambda step: step.rank)
@@ -91,6 +90,28 @@ class Driver:
             with self._lock:
                 for item in lot:
                     self._line.give_up(item, error)
+
+    def _begin(self, lot: Sequence[Any]) -> list[Call]:
+        """Start a lot; several objects go as far as one worker takes them, in one task.
+
+        What failed there, but for a mismatch, is not told to the line: it is run again as a task of
+        its own, which shows the failure, and retries it if that may help.
+        """
+        with self._lock:
+            given = [call for item in lot for call in self._line.start(item)]
+            fresh = self._line.fresh()
+        if len(lot) == 1:
+            return given
+        name = label([item.name for item in lot])
+        parameters = {"label": name, "line": fresh, "items": tuple(lot)}
+        try:
+            ran = self._runner.submit(run_lot, parameters).result()
+        except Exception as error:  # a worker that died, say: then step by step, so that one fails
+            StepFailedError.of("lot", "lot", error)  # logs where, without any value
+            return given
+        final = [one for one in ran if not _may_pass(one.outcome)]
+        with self._lock:
+            return tell(self._line, given, final)
 
     def _outcomes(self, step: Step, calls: Sequence[Call]) -> Iterator[tuple[Call, Any]]:
         if step in self._here:
@@ -113,7 +134,7 @@ class Driver:
         outcomes = self._finish(batch, future)
         if len(batch) > 1:
             for number, outcome in enumerate(outcomes):
-                if isinstance(outcome, Failure) and outcome.kind not in MISMATCHES:
+                if _may_pass(outcome):
                     alone = batch[number : number + 1]
                     future = self._start(label([call.name for call in alone]), alone)
                     outcomes[number] = self._finish(alone, future)[0]
@@ -149,3 +170,8 @@ class Driver:
         if not others:
             return nullcontext()
         return annotate(workers=others, allow_other_workers=True)
+
+
+def _may_pass(outcome: Any) -> bool:
+    """Whether to try again: whoever failed, but never after a mismatch."""
+    return isinstance(outcome, Failure) and outcome.kind not in MISMATCHES

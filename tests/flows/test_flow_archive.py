@@ -89,7 +89,7 @@ def test_runs_are_named_by_object_and_slab(archived: Archived) -> None:
     assert {"scan", "publish", "report"} <= runs
     assert runs - {"scan", "publish", "report"} <= {
         f"{step}-{name}"
-        for step in ("check", "stage", "fit", "encode", "seal", "prove", "commit", "compare")
+        for step in ("lot", "check", "stage", "fit", "encode", "seal", "prove", "compare")
         for name in names
     }
     assert set(states.values()) == {"Completed"}

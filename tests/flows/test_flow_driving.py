@@ -53,7 +53,7 @@ class Runner:
         return {}
 
     def submit(self, task: Task[..., Any], parameters: dict[str, Any]) -> Future:
-        self.calls.append((parameters["step"], len(parameters["items"])))
+        self.calls.append((parameters.get("step", "lot"), len(parameters["items"])))
         try:
             return Future(task.fn(**parameters))
         except Exception as error:
@@ -221,3 +221,40 @@ def test_a_driver_that_fails_ends_its_objects_and_no_others(
     assert sorted(len(part) for part in ended) == [1, 2]
     verdicts = [line.ended[plan.key].verdict for plan in lot]
     assert verdicts == [Verdict.FAILED, Verdict.FAILED, Verdict.PROVEN]
+
+
+def test_a_lot_is_two_tasks(lot: tuple[ObjectPlan, ...], archive: Path) -> None:
+    runner = Runner()
+    records = take(runner, archive, lot)
+    assert {record.verdict for record in records.values()} == {Verdict.PROVEN}
+    assert runner.calls == [("lot", 3), ("prove", 3)]
+    runner = Runner()
+    records = take(runner, archive, lot)
+    assert {record.verdict for record in records.values()} == {Verdict.ALREADY_PROVEN}
+    assert runner.calls == [("lot", 3)]
+
+
+def test_what_fails_in_a_lot_is_a_task_of_its_own(
+    lot: tuple[ObjectPlan, ...], archive: Path
+) -> None:
+    (archive / "work" / lot[1].key).write_text("a file where the step wants a folder")
+    runner = Runner()
+    records = take(runner, archive, lot)
+    assert runner.calls[:2] == [("lot", 3), ("stage", 1)]
+    failed = records.pop(lot[1].key)
+    assert failed.failure is not None
+    assert (failed.failure.stage, failed.failure.kind) == ("stage", "OSError:EEXIST")
+    assert {record.verdict for record in records.values()} == {Verdict.PROVEN}
+
+
+def test_a_worker_that_dies_with_a_lot_costs_only_its_time(
+    lot: tuple[ObjectPlan, ...], archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*arguments: object) -> None:
+        raise OSError("expected an answer, got none")
+
+    monkeypatch.setattr(medzip_tasks.archive, "run_ahead", dies)
+    runner = Runner()
+    records = take(runner, archive, lot)
+    assert {record.verdict for record in records.values()} == {Verdict.PROVEN}
+    assert [call for call in runner.calls if call[0] == "check"] == [("check", 3)]
