@@ -52,7 +52,9 @@ def test_compress_as_a_command(tmp_path: Path) -> None:
     done = subprocess.run(
         [*command, *arguments, *options], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (0, "")  # no progress where there is no terminal
+    compiling = "medzip: compiling its kernels"  # if it is the first on this machine
+    told = [line for line in done.stderr.splitlines() if not line.startswith(compiling)]
+    assert (done.returncode, told) == (0, [])  # no progress where there is no terminal
     summary = json.loads(done.stdout)
     assert summary["ok"]
     assert [record["verdict"] for record in summary["objects"]] == ["proven"]

@@ -8,6 +8,7 @@ import multiprocessing.connection
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -24,12 +25,22 @@ if TYPE_CHECKING:
 
 __all__ = ["fan_out", "in_order", "new_pool", "pool_of"]
 
-if sys.platform == "linux":
+
+def _can_have_server() -> bool:
+    """Whether there is a folder for temporary files, in which a server has its socket."""
+    try:
+        tempfile.gettempdir()
+    except OSError:
+        return False
+    return True
+
+
+if sys.platform == "linux" and _can_have_server():
     from multiprocessing.context import ForkServerContext as Context
     from multiprocessing.context import ForkServerProcess as Process
 else:
-    from multiprocessing.context import SpawnContext as Context
-    from multiprocessing.context import SpawnProcess as Process
+    from multiprocessing.context import SpawnContext as Context  # type: ignore[assignment]
+    from multiprocessing.context import SpawnProcess as Process  # type: ignore[assignment]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")

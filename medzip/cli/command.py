@@ -10,6 +10,7 @@ library need not know the flows.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ from medzip.cli.restore import restore
 from medzip.cli.sample import sample
 from medzip.cli.train import train
 from medzip.cli.verify import inspect, verify
+from medzip.compiled.telling import TELLING
 from medzip.errors import MedZipError
 from medzip.extras import extras_named
 
@@ -96,6 +98,7 @@ app.add_typer(papers, name="papers")
 
 def main(command: typer.Typer = app) -> None:
     """Run a command; errors that are made for people end it without a traceback."""
+    os.environ[TELLING] = "1"  # processes that it starts tell, too
     try:
         with extras_named():
             command()

@@ -6,9 +6,11 @@ The way of a voxel: `packing` -> `layout` (when: `schedule`; from what: `neighbo
 against. What predicts is a `model`; which there are, `medzip.models` knows.
 """
 
-from medzip.codec.compiled import compiled_by_source
+from pathlib import Path
 
-with compiled_by_source():
+from medzip.compiled import compiled_by_source
+
+with compiled_by_source(Path(__file__).parent):
     # no module below needs it, but its kernels must be defined in here, whoever asks for them first
     from medzip.codec.fast.engine import Engine
     from medzip.codec.model import Model, read_model

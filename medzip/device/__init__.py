@@ -6,10 +6,14 @@
 holds device and CPU together: `medzip bench device`.
 """
 
-from medzip.codec.compiled import compiled_by_source
+from pathlib import Path
 
-# what runs on the host inlines functions of the codec, so its machine code is kept beside theirs
-with compiled_by_source():
+from medzip.compiled import compiled_by_source
+
+_HERE = Path(__file__).parent
+
+# what runs on the host inlines functions of the codec
+with compiled_by_source(_HERE.parent / "codec", _HERE):
     from medzip.device.engine import DeviceEngine
     from medzip.device.slabs import DeviceCodec, decode_slabs, encode_slabs
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from medzip.compiled import kernel
 from medzip.errors import CorruptStreamError
 
 __all__ = ["ScanHeader", "decode_segment", "encode_segment", "find_segment", "parse_header"]
@@ -241,7 +241,7 @@ def _codes(header: ScanHeader) -> tuple[Wide, Wide]:
     return codes, sizes
 
 
-@numba.njit(cache=True)
+@kernel(__file__)
 def _predict(image: Wide, y: int, x: int, first: bool, predictor: int, start: int) -> Any:
     """Prediction of a sample (10918-1 H.1.2.1); ``first``: no row above in this interval."""
     if x == 0:
@@ -264,7 +264,7 @@ def _predict(image: Wide, y: int, x: int, first: bool, predictor: int, start: in
     return (left + above) >> 1
 
 
-@numba.njit(cache=True)
+@kernel(__file__)
 def _decode(
     data: Wide,
     look: Wide,
@@ -318,7 +318,7 @@ def _decode(
     return True
 
 
-@numba.njit(cache=True)
+@kernel(__file__)
 def _encode(
     image: Wide,
     codes: Wide,

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from medzip.canonical import canonical_json
 from medzip.codec import decode_slab, encode_slab, read_model
-from medzip.codec.compiled import source_digest
 from medzip.codec.model import MAGIC
 from medzip.errors import CorruptStreamError, MedZipError, ModelError
 from medzip.models import NetworkModel, base_model
@@ -170,16 +169,6 @@ def test_slices_far_higher_than_wide_are_stored_as_they_are() -> None:
     assert np.array_equal(decode_slab(slab, MODEL), voxels)
 
 
-def test_compiled_kernels_follow_their_sources(tmp_path) -> None:
-    """One changed line anywhere in the codec gives the cache another name."""
-    for name in ("a.py", "b.py"):
-        (tmp_path / name).write_text("x = 1\n")
-    first = source_digest(tmp_path)
-    assert source_digest(tmp_path) == first
-    (tmp_path / "b.py").write_text("x = 2\n")
-    assert source_digest(tmp_path) != first
-
-
 KERNELS = """
 import importlib, sys
 from pathlib import Path
@@ -191,7 +180,7 @@ for name, module in list(sys.modules.items()):
     for kernel in vars(module).values() if name.startswith("medzip.") else ():
         place = isinstance(kernel, CPUDispatcher) and kernel._cache.cache_path
         if place:
-            assert Path(place).parent.name.startswith("medzip-"), (name, kernel, place)
+            assert Path(place).name.startswith("medzip-"), (name, kernel, place)
             found += 1
 assert found > 10, found
 """

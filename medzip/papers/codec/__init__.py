@@ -8,9 +8,11 @@ over `weights`). `plain` codes slabs with them; `engine` does the same fast, ove
 
 from pathlib import Path
 
-from medzip.codec.compiled import compiled_by_source
+from medzip.compiled import compiled_by_source
 
-with compiled_by_source(Path(__file__).parent):
+_HERE = Path(__file__).parent
+
+with compiled_by_source(_HERE.parents[1] / "codec", _HERE):
     from medzip.papers.codec.attention import IntegerAttention
     from medzip.papers.codec.lstm import IntegerLSTM
     from medzip.papers.codec.mlp import IntegerMLP
