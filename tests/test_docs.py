@@ -7,21 +7,46 @@ import importlib
 import inspect
 import json
 import re
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
 from medzip.archive import layout
 from medzip.archive.handles import StagedVolume
+from medzip.archive.records import (
+    Failure,
+    ModelTrial,
+    PartBytes,
+    SeriesRecord,
+    SlabRecord,
+    StageSeconds,
+    VolumeRecord,
+)
+from medzip.bench.parquet import SCHEMA as BENCH_SCHEMA
 from medzip.bench.peers import PEERS
+from medzip.bench.results import Results
 from medzip.bench.tables import is_current
+from medzip.cli import app
 from medzip.codec import FORMAT_VERSION, tables
+from medzip.codec.schedule import wavefront
 from medzip.dicom import discover
 from medzip.dicom.records import Stack
 from medzip.dicom.volume import CODINGS
+from medzip.fitting.fit import CONTEXT_SLICES
 from medzip.models.shelf import shipped_digests, shipped_models
 from medzip.models.weights import network_digest, read_network
+from medzip.report.schema import SCHEMA_VERSION, SCHEMAS
+from medzip.training.inputs import ARCHITECTURES
+from medzip.training.reserved import RESERVED
 
 from .doc_text import PACKAGES, ROOT, documents, module_name, modules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from medzip.codec.neighbourhood import Neighbourhood
 
 
 def test_figures_of_the_readme_are_those_of_the_results() -> None:
@@ -36,6 +61,152 @@ def test_results_name_bases_by_the_digests_of_their_cards() -> None:
             named |= set(re.findall(r"(\w+) ([0-9a-f]{12})\b", version))
     assert named <= {(name, digest[:12]) for digest, name in shipped_digests().items()}
     assert {name for name, _ in named} == set(shipped_models())
+
+
+def test_the_readme_shows_its_figures_and_how_to_get_them() -> None:
+    """Its tables are made from results; each figure elsewhere stands beside a command."""
+    text = (ROOT / "README.md").read_text()
+    assert "eval.json first -->" in text.partition("## Install")[0]
+    assert "medzip bench tables benchmarks/results/eval.json --part first" in text
+    assert "du -sh .venv" in text
+    assert "never run on a GPU" in text.partition("## Install")[0]
+    shown = text.partition('`device="cuda"`')[2].partition("\n\n")[0]
+    assert "never run on a GPU" in shown
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/results.md", "docs/data.md"])
+def test_what_was_learned_from_is_marked_in_every_table(name: str) -> None:
+    """Digests of docs/data.md are no figures."""
+    text = (ROOT / name).read_text()
+    for one in (one for one in RESERVED if one.learned):
+        cells = [line for line in text.splitlines() if re.search(rf"\| {one.slab} (?!†)", line)]
+        assert all(re.fullmatch(r"\| [\w-]+ \| `[0-9a-f]+` \|", line) for line in cells), cells
+
+
+def test_data_page_has_every_slab_and_its_licence() -> None:
+    text = (ROOT / "docs" / "data.md").read_text()
+    for slab in Results.read(ROOT / "benchmarks" / "results" / "eval.json").slabs:
+        (row,) = re.findall(
+            rf"^\| {re.escape(slab.name)}(?: †)? \| [CM][TR][^\n]*", text, re.MULTILINE
+        )
+        assert dict(slab.about)["licence"].partition(" (")[0] in row
+        assert re.search(rf"^\| {re.escape(slab.name)} \| `[0-9a-f]{{16}}` \|", text, re.MULTILINE)
+
+
+def test_studies_that_training_leaves_out_are_told() -> None:
+    text = (ROOT / "docs" / "training.md").read_text()
+    for one in RESERVED:
+        (row,) = (line for line in text.splitlines() if line.startswith(f"| {one.study} |"))
+        assert one.slab in row
+        assert one.learned in row
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_neighbourhoods_of_the_forms_are_told(name: str) -> None:
+    form = ARCHITECTURES[name]
+    offsets = form.neighbourhood.offsets
+    planes = [sum(1 for dz, _, _ in offsets if dz == -back) for back in range(3)]
+    schedule = wavefront(form.neighbourhood)
+    row = (
+        f"| `{name}` | {' + '.join(map(str, planes))} = {len(offsets)} | {form.near} | "
+        f"{form.errors} | {form.taps} | {form.inputs} | "
+        f"({schedule.wz}, {schedule.wy}, {schedule.wx}) |"
+    )
+    assert row in (ROOT / "docs" / "neighbourhoods.md").read_text()
+
+
+def test_one_more_slice_means_what_is_told() -> None:
+    text = (ROOT / "docs" / "neighbourhoods.md").read_text()
+    form = ARCHITECTURES["default"]
+    deeper = replace(form, squared_radii=(*form.squared_radii, 4))
+    assert f"({', '.join(map(str, deeper.squared_radii))}) for `default`" in text
+    assert f"which makes {len(deeper.neighbourhood)}" in text
+    assert f"*Inputs* stay {form.inputs}" in text
+    assert deeper.inputs == form.inputs
+    assert wavefront(deeper.neighbourhood) == wavefront(form.neighbourhood)
+    chosen = {*deeper.near_list, *deeper.error_list, *deeper.tap_list}
+    assert all(deeper.neighbourhood.offsets[index][0] > -3 for index in chosen)
+    assert CONTEXT_SLICES == form.neighbourhood.depth == 2
+    for plane in range(3):
+        for row in picture_of(form.neighbourhood, plane):
+            assert row in text
+
+
+def picture_of(neighbourhood: Neighbourhood, back: int) -> list[str]:
+    """Rows of one slice as the page draws them, those without a voxel left out."""
+    reach = neighbourhood.reach
+    plane = {(dy, dx) for dz, dy, dx in neighbourhood.offsets if dz == -back}
+    rows = (
+        "".join("o" if (dy, dx) in plane else "." for dx in range(-reach, reach + 1))
+        for dy in range(-reach, reach + 1 if back else 0)
+    )
+    return [row for row in rows if "o" in row]
+
+
+def section(page: str, title: str) -> str:
+    """What stands below a heading of an own line, to the next one."""
+    text = (ROOT / page).read_text()
+    found = re.search(rf"^#+ {re.escape(title)}.*?\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"{page}: {title}"
+    return found[1]
+
+
+@pytest.mark.parametrize("name", [*SCHEMAS, "bench"])
+def test_columns_of_reports_are_told(name: str) -> None:
+    told = re.findall(r"^\| `.*", section("docs/outputs.md", f"`{name}`:"), re.MULTILINE)
+    schema = BENCH_SCHEMA if name == "bench" else SCHEMAS[name]
+    assert told == [
+        f"| `{one.name}` | {one.type} | {one.metadata[b'unit'].decode()} | "
+        f"{one.metadata[b'description'].decode()} |"
+        for one in schema
+    ]
+    assert f"The schema is version {SCHEMA_VERSION}" in (ROOT / "docs/outputs.md").read_text()
+
+
+def keys_told(title: str) -> set[str]:
+    """Keys in the first column of a table of docs/outputs.md."""
+    cells = re.findall(r"^\| (`[^|]*) \|", section("docs/outputs.md", title), re.MULTILINE)
+    return {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
+
+
+@pytest.mark.parametrize(("title", "record"), [("An object", SeriesRecord), ("A failure", Failure)])
+def test_keys_of_records_are_told(title: str, record: type) -> None:
+    assert keys_told(title) == {one.name for one in fields(record)} - {"message"}
+
+
+@pytest.mark.parametrize(
+    ("key", "record"),
+    [
+        ("parts", PartBytes),
+        ("volumes", VolumeRecord),
+        ("slabs", SlabRecord),
+        ("seconds", StageSeconds),
+        ("trials", ModelTrial),
+    ],
+)
+def test_keys_below_an_object_are_told(key: str, record: type) -> None:
+    (row,) = re.findall(
+        rf"^\| `{key}` \| (.*) \|", section("docs/outputs.md", "An object"), re.MULTILINE
+    )
+    assert re.findall(r"`(\w+)`", row) == [one.name for one in fields(record)]
+
+
+def test_keys_that_commands_print_are_told(tmp_path: Path) -> None:
+    source, archive = tmp_path / "source", tmp_path / "archive"
+    source.mkdir()
+    (source / "a").write_text("a")
+
+    def printed(*words: str) -> set[str]:
+        done = CliRunner().invoke(app, [*words, "--json"])
+        assert done.exit_code == 0, done.output
+        return set(json.loads(done.stdout))
+
+    first = printed("compress", str(source), str(archive), "--profile", "fast", "--workers", "1")
+    assert first == keys_told("`medzip compress`")
+    assert printed("inspect", str(archive)) == keys_told("`medzip inspect`")
+    assert printed("verify", str(archive)) == keys_told("`medzip verify`")
+    restored = printed("restore", str(archive), str(tmp_path / "restored"))
+    assert restored == keys_told("`medzip restore`")
 
 
 def test_format_names_its_tables_and_version() -> None:

@@ -4,34 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medzip.bench.cells import MARK, cell, interval, markdown_table, percent, slab_title
+from medzip.bench.first import first_screen
+from medzip.bench.intervals import mean_interval
 from medzip.bench.peers import BASELINE
+from medzip.training.reserved import learned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from medzip.bench.results import Results
 
-__all__ = ["PARTS", "markdown_table"]
+__all__ = ["PARTS"]
 
 _NOT_POSSIBLE = "not possible"
-
-
-def _cell(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value).replace("-", "−")
-
-
-def _percent(share: float | None) -> str:
-    return _cell(None if share is None else 100 * share, "{:.1f} %")
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table; the first column is text, figures are right-aligned."""
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join(_row(cells) for cells in (head, rule, *rows))
 
 
 def _missing(results: Results, slab: str, codec: str) -> str:
@@ -48,8 +34,18 @@ def _mean(results: Results, codec: str) -> str:
         return "0"
     savings = results.savings(codec)
     if not savings or len(savings) == len(results.slabs):
-        return _percent(results.mean_saving(codec))
-    return f"{_percent(sum(savings) / len(savings))} ({len(savings)} of {len(results.slabs)})"
+        return percent(results.mean_saving(codec))
+    return f"{percent(sum(savings) / len(savings))} ({len(savings)} of {len(results.slabs)})"
+
+
+def _means(results: Results) -> list[tuple[str, Results]]:
+    """What means are over: all slabs, and those that are not marked."""
+    rest = results.without_learned()
+    return [("mean", results)] + ([(f"mean without {MARK}", rest)] if _marked(results) else [])
+
+
+def _marked(results: Results) -> list[str]:
+    return [slab.name for slab in results.slabs if learned(slab.name)]
 
 
 def _bits(results: Results) -> str:
@@ -60,24 +56,26 @@ def _bits(results: Results) -> str:
     for slab in results.slabs:
         found = {codec.name: results.get(slab.name, codec.name) for codec in codecs}
         least = min((m.bpv for m in found.values() if m), default=0.0)
-        cells = [slab.name]
+        cells = [slab_title(slab.name)]
         for codec in codecs:
             figure = found[codec.name]
             if figure is None:
                 cells.append(_missing(results, slab.name, codec.name))
                 continue
-            text = _cell(figure.bpv, "{:.3f}")
+            text = cell(figure.bpv, "{:.3f}")
             cells.append(f"**{text}**" if figure.bpv == least else text)
-        rows.append([*cells, _cell(slab.noise_bpv, "{:.2f}")] if floors else cells)
-    means = ["mean saving", *(_mean(results, codec.name) for codec in codecs)]
-    rows.append([*means, "–"] if floors else means)
+        rows.append([*cells, cell(slab.noise_bpv, "{:.2f}")] if floors else cells)
+    for title, some in _means(results):
+        means = [f"{title} saving", *(_mean(some, codec.name) for codec in codecs)]
+        rows.append([*means, "–"] if floors else means)
     last = ["noise floor"] if floors else []
     return markdown_table(["bits per voxel", *(codec.label for codec in codecs), *last], rows)
 
 
 def _savings(results: Results) -> str:
-    """Saving on each slab, a codec a row."""
+    """Saving on each slab, a codec a row; means with and without marked slabs."""
     rows = []
+    means = _means(results)
     for codec in results.ran:
         cells = [codec.label]
         for slab in results.slabs:
@@ -85,10 +83,16 @@ def _savings(results: Results) -> str:
             if saving is None and results.get(slab.name, codec.name) is None:
                 cells.append(_missing(results, slab.name, codec.name))
             else:
-                cells.append("0" if codec.name == BASELINE else _percent(saving))
-        rows.append([*cells, _mean(results, codec.name)])
+                cells.append("0" if codec.name == BASELINE else percent(saving))
+        savings = results.savings(codec.name)
+        known = codec.name != BASELINE and len(savings) == len(results.slabs)
+        cells += [_mean(some, codec.name) for _, some in means]
+        rows.append([*cells, interval(*mean_interval(savings)) if known else "–"])
     title = f"saving against {results.label(BASELINE)}"
-    return markdown_table([title, *(slab.name for slab in results.slabs), "mean"], rows)
+    slabs = (slab_title(slab.name) for slab in results.slabs)
+    return markdown_table(
+        [title, *slabs, *(title for title, _ in means), "95 % interval of the mean, %"], rows
+    )
 
 
 def _speed(results: Results) -> str:
@@ -96,7 +100,7 @@ def _speed(results: Results) -> str:
 
     def million(codec: str, what: str) -> str:
         rate = results.rate(codec, what)
-        return _cell(None if rate is None else rate / 1e6, "{:.2f}")
+        return cell(None if rate is None else rate / 1e6, "{:.2f}")
 
     def fitting(codec: str) -> str:
         slowest = max((m.fit_ns for m in results.measurements if m.codec == codec), default=0)
@@ -135,10 +139,10 @@ def _noise(results: Results) -> str:
         above = best.bpv - floor if best and floor is not None else None
         rows.append(
             [
-                slab.name,
-                _cell(floor, "{:.3f}"),
-                _cell(best.bpv if best else None, "{:.3f}"),
-                _cell(above, "{:+.3f}"),
+                slab_title(slab.name),
+                cell(floor, "{:.3f}"),
+                cell(best.bpv if best else None, "{:.3f}"),
+                cell(above, "{:+.3f}"),
                 results.label(best.codec) if best else "–",
                 slab.noise_method or "–",
             ]
@@ -154,7 +158,7 @@ def _bytes(results: Results) -> str:
     kinds = sorted({kind for m in told for kind, _ in m.parts})
     rows = [
         [
-            f"{m.slab}, {results.label(m.codec)}",
+            f"{slab_title(m.slab)}, {results.label(m.codec)}",
             *(f"{dict(m.parts).get(kind, 0)}" for kind in kinds),
             f"{m.encoded_bytes}",
         ]
@@ -172,9 +176,9 @@ def _scaling(results: Results) -> str:
         cells = [results.label(figure.codec), f"{figure.workers}"]
         for what in ("encode", "decode"):
             rate = figure.rate(what)
-            cells.append(_cell(rate / 1e6, "{:.2f}"))
-            cells.append(_cell(rate / base.rate(what) if base else None, "{:.2f}"))
-        rows.append([*cells, figure.slab])
+            cells.append(cell(rate / 1e6, "{:.2f}"))
+            cells.append(cell(rate / base.rate(what) if base else None, "{:.2f}"))
+        rows.append([*cells, slab_title(figure.slab)])
     return markdown_table(
         [
             "workers, a core each",
@@ -223,6 +227,11 @@ def _how(results: Results) -> str:
         "JPEG XL effort 7 on the same slab."
     )
     sentences = [run]
+    sentences += [
+        f"{MARK} The shipped models have learned from {learned(name)}, which is of the same study "
+        f"and scanner as {name}: means are given with and without it."
+        for name in _marked(results)
+    ]
     methods = sorted({slab.noise_method for slab in results.slabs if slab.noise_method})
     if methods:
         sentences.append(
@@ -232,6 +241,11 @@ def _how(results: Results) -> str:
     sentences += [
         f"{results.label(codec)} is not possible on {', '.join(slabs)}: {reason}"
         for (codec, reason), slabs in results.impossible.items()
+    ]
+    sentences += [
+        f"{results.label(one.codec)} on {one.slab} is of a later run, {one.date[:10]}, commit "
+        f"{one.commit[:12] or 'unknown'}."
+        for one in results.filled
     ]
     sentences += [f"{codec.label} did not run: {codec.reason}" for codec in results.absent]
     sentences += [
@@ -253,4 +267,5 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "startup": _startup,
     "peers": _peers,
     "how": _how,
+    "first": first_screen,
 }

@@ -10,6 +10,7 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
 
+from medzip.bench.cells import slab_title
 from medzip.bench.peers import BASELINE, PEERS
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def saving_plot(results: Results) -> Figure:
             label=codec.label,
         )
     axes.axvline(0, color="#17202a", linewidth=1)
-    axes.set_yticks(places, [slab.name for slab in results.slabs])
+    axes.set_yticks(places, [slab_title(slab.name) for slab in results.slabs])
     axes.set_xlabel("smaller than JPEG XL effort 7, %")
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)

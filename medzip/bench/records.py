@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["CodecInfo", "Measurement", "Scaling", "SlabInfo", "Startup"]
+__all__ = ["CodecInfo", "Filled", "Measurement", "Scaling", "SlabInfo", "Startup"]
 
 
 @dataclass(frozen=True)
@@ -153,3 +153,13 @@ class Startup:
     wall_ns: int
     import_ns: int
     decode_ns: int
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A measurement that a later run has filled in (:mod:`medzip.bench.filling`)."""
+
+    slab: str
+    codec: str
+    date: str
+    commit: str

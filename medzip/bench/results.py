@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medzip.bench.peers import BASELINE
-from medzip.bench.records import CodecInfo, Measurement, Scaling, SlabInfo, Startup
+from medzip.bench.records import CodecInfo, Filled, Measurement, Scaling, SlabInfo, Startup
+from medzip.training.reserved import learned
 
 if TYPE_CHECKING:
     import os
@@ -44,6 +45,8 @@ class Results:
         Codecs in several processes, and fresh ones; empty unless asked for.
     skipped : dict
         Volumes that could not be read, and why.
+    filled : tuple
+        Measurements that are of later runs; empty as a run writes it.
     """
 
     date: str
@@ -57,6 +60,7 @@ class Results:
     scaling: tuple[Scaling, ...] = ()
     startup: tuple[Startup, ...] = ()
     skipped: dict[str, str] = dataclasses.field(default_factory=dict)
+    filled: tuple[Filled, ...] = ()
 
     def find(self, slab: str, codec: str) -> Measurement | None:
         """Return a measurement, whether it counts or not; None if there is none."""
@@ -81,6 +85,13 @@ class Results:
         """Return the savings on those slabs that have one."""
         found = [self.saving(slab.name, codec, baseline) for slab in self.slabs]
         return [saving for saving in found if saving is not None]
+
+    def without_learned(self) -> Results:
+        """Return the same without slabs of studies that the shipped bases have learned from."""
+        kept = tuple(slab for slab in self.slabs if not learned(slab.name))
+        names = {slab.name for slab in kept}
+        measured = tuple(m for m in self.measurements if m.slab in names)
+        return dataclasses.replace(self, slabs=kept, measurements=measured)
 
     def mean_saving(self, codec: str, baseline: str = BASELINE) -> float | None:
         """Return the mean of the savings of each slab; None unless all slabs have one.
@@ -166,6 +177,7 @@ class Results:
         )
         content["scaling"] = tuple(Scaling(**item) for item in content.get("scaling", ()))
         content["startup"] = tuple(Startup(**item) for item in content.get("startup", ()))
+        content["filled"] = tuple(Filled(**item) for item in content.get("filled", ()))
         return cls(**content)
 
     @classmethod

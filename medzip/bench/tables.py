@@ -13,6 +13,9 @@ A region names its source, relative to the document, and which part it wants::
     <!-- bench: ../benchmarks/results/NAME.json savings -->
     (one part: see :mod:`medzip.bench.parts`)
     <!-- bench: end -->
+
+Several sources, with "+" between them, are one: what the first lacks, the next fills in
+(:mod:`medzip.bench.filling`); all lie in the folder of the first.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from medzip.bench.filling import filled
 from medzip.bench.parts import PARTS
 from medzip.bench.pipeline import records as pipeline
 from medzip.bench.pipeline import showing
@@ -42,11 +46,28 @@ _REGION = re.compile(
 def read(path: Path) -> Results | pipeline.Pipeline:
     """Read results of a comparison or of the pipeline, whichever a file holds.
 
+    Parameters
+    ----------
+    path
+        A file; of comparisons several, as a region names them.
+
     Raises
     ------
     ValueError
-        If it holds neither.
+        If it holds neither, or several are not all comparisons.
     """
+    first, *others = (_read_one(path.with_name(name)) for name in path.name.split("+"))
+    if not others:
+        return first
+    runs = [run for run in (first, *others) if isinstance(run, Results)]
+    if len(runs) <= len(others):
+        raise ValueError(
+            f"expected results of comparisons on both sides of +, got {path.name}; name those"
+        )
+    return filled(*runs)
+
+
+def _read_one(path: Path) -> Results | pipeline.Pipeline:
     text = path.read_text(encoding="utf-8")
     content = json.loads(text)
     if isinstance(content, dict) and content.get("format") == pipeline.FORMAT:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from medzip.bench.cells import MARK, slab_title
 from medzip.bench.peers import BASELINE
+from medzip.training.reserved import learned
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +22,7 @@ def _bits_table(results: Results) -> Table:
     table = Table(title="Bits per voxel, and the saving against JPEG XL effort 7")
     table.add_column("codec")
     for slab in results.slabs:
-        table.add_column(slab.name, justify="right", overflow="fold")
+        table.add_column(slab_title(slab.name), justify="right", overflow="fold")
     table.add_column("mean saving", justify="right")
     for codec in results.ran:
         cells = []
@@ -85,6 +87,12 @@ def show(results: Results, console: Console) -> None:
     if results.ran and results.slabs:
         console.print(_bits_table(results))
         console.print(_speed_table(results))
+    for slab in results.slabs:
+        if learned(slab.name):
+            console.print(
+                f"{MARK} the shipped models have learned from {learned(slab.name)}, of the same "
+                "study"
+            )
     if results.scaling:
         console.print(_scaling_table(results))
     for start in results.startup:

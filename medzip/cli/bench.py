@@ -141,6 +141,10 @@ def measure(
 @bench.command()
 def tables(
     path: Annotated[Path, typer.Argument(help="Results (JSON), or a document.", metavar="FILE")],
+    part: Annotated[
+        str | None,
+        typer.Option(help="One part of results: first, bits, savings, speed, how, ..."),
+    ] = None,
     update: Annotated[
         bool, typer.Option("--update", help="Fill the regions of a document.")
     ] = False,
@@ -150,14 +154,18 @@ def tables(
 ) -> None:
     """Print results as Markdown, or fill the regions of a document that are made from results."""
     from medzip.bench import tables as made
-    from medzip.bench.results import Results
 
     if update and check:
         raise typer.BadParameter("expected --update or --check, got both; drop one")
+    if part and (update or check):
+        raise typer.BadParameter("expected --part for results alone; a document names its parts")
     if update:
         made.update(path)
     elif not check:
-        sys.stdout.write(made.markdown(Results.read(path)))
+        try:
+            sys.stdout.write(made.markdown(made.read(path), part))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
     elif not made.is_current(path):
         show_error(
             f"{path}: expected the tables of its results, got others; "

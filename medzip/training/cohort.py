@@ -8,6 +8,7 @@ from medzip.archive.describing import object_paths
 from medzip.canonical import digest_of
 from medzip.errors import SourceError
 from medzip.fitting.fit import LEAST_VOXELS
+from medzip.training.reserved import reserved
 from medzip.volumes import find_volumes
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ __all__ = ["cohort_name", "find_cohort"]
 def find_cohort(
     sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], modality: str = ""
 ) -> tuple[Series, ...]:
-    """Series to learn from, by key; copies and series too small to train on are left out.
+    """Series to learn from, by key.
+
+    Copies and series too small to train on are left out, and series of studies that are measured
+    (`medzip.training.reserved`).
 
     Parameters
     ----------
@@ -41,12 +45,14 @@ def find_cohort(
         about = series.about
         if not about.voxels:
             series.load()  # says why
-        if about.voxels >= LEAST_VOXELS and modality in ("", about.modality):
+        fits = about.voxels >= LEAST_VOXELS and modality in ("", about.modality)
+        if fits and not reserved(about.origin):
             found.setdefault(about.key, series)
     if not found:
         raise SourceError(
             f"expected series {f'of {modality} ' if modality else ''}with at least {LEAST_VOXELS} "
-            "voxels, got none; name a folder with images or an archive"
+            "voxels, of studies that are not measured, got none; name a folder with images or an "
+            "archive"
         )
     return tuple(found[key] for key in sorted(found))
 

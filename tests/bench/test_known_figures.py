@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from medzip.bench.peers import PEERS
 from medzip.volumes import find_volumes
+
+from ..doc_text import ROOT
 
 # Bits per voxel of 32 slices, all bytes counted: the table in the README of the data.
 KNOWN = {
@@ -26,6 +29,16 @@ KNOWN = {
 SHARED = Path(
     os.environ.get("MEDZIP_SHARED", Path(__file__).resolve().parents[3] / "shared")
 ) / Path("data/eval")
+
+
+def test_digests_of_the_data_page_are_those_of_the_slabs() -> None:
+    if not (SHARED / "index.json").is_file():
+        pytest.skip(f"no data at {SHARED}; set MEDZIP_SHARED to the folder that holds data/eval")
+    page = (ROOT / "docs" / "data.md").read_text()
+    for volume in find_volumes(SHARED):
+        voxels = volume.load()
+        words = voxels.astype(voxels.dtype.newbyteorder("<")).tobytes()
+        assert f"| {volume.title} | `{hashlib.sha256(words).hexdigest()[:16]}` |" in page
 
 
 @pytest.mark.parametrize(

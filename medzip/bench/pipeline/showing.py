@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from medzip.bench.parts import markdown_table
+from medzip.bench.cells import markdown_table
 from medzip.bench.pipeline.records import ALLOWED_SERIES_NS, ALLOWED_VOXEL_NS
 from medzip.bench.pipeline.views import VIEWS
 
