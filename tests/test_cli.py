@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -17,13 +18,17 @@ from medzip_flows.command import app as flow_app
 from typer.testing import CliRunner
 
 import medzip
-from medzip.archive import Summary, inspect
+from medzip.archive import Summary, inspect, restore
 from medzip.bench.phantom import ct_volume
 from medzip.cli import app, main
-from medzip.errors import SourceError
+from medzip.cli.console import show_error
+from medzip.cli.options import PROFILE_COSTS
+from medzip.errors import ArchiveError, SourceError
+from medzip.profile import PROFILES
 from medzip.report import rows_from, write_report_rows
 from medzip.testing.archives import archive_here, same
 from medzip.testing.series import SECRET, write_series, write_tree
+from medzip.units import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,8 +88,117 @@ def test_restore_verify_inspect(archive: Path, tmp_path: Path) -> None:
 def test_restore_one_series(archive: Path, tmp_path: Path) -> None:
     code, out, _ = run("restore", archive, tmp_path / "out", "--series", "1.2.4", "--json")
     assert (code, json.loads(out)["files"]) == (0, 3)
-    code, out, _ = run("restore", archive, tmp_path / "two", "--series", "1.2.4", "1.2.5", "--json")
+    two = ["--series", "1.2.4", "--series", "1.2.5"]
+    code, out, _ = run("restore", archive, tmp_path / "two", *two, "--json")
     assert (code, json.loads(out)["files"]) == (0, 4)
+    key = next(record.key for record in inspect(archive) if record.voxels)
+    code, out, _ = run("restore", archive, tmp_path / "three", "--series", key[:6])
+    assert code == 0
+    with pytest.raises(ArchiveError, match="of which 6 digits do"):
+        restore(archive, tmp_path / "four", [key[:5]])
+
+
+def break_a_slab(archive: Path) -> str:
+    """Flip a bit in a slab of an object of several files; gives its key."""
+    record = next(one for one in inspect(archive) if one.voxels and one.files > 2)
+    path = archive / "objects" / f"{record.key}.zip"
+    data = bytearray(path.read_bytes())
+    at = data.find(b"volumes/0/c/0/0/0") + len("volumes/0/c/0/0/0") + 150
+    data[at] ^= 1
+    path.write_bytes(data)
+    return record.key
+
+
+def test_what_is_recorded_is_not_called_proven(archive: Path) -> None:
+    break_a_slab(archive)
+    code, out, _ = run("inspect", archive)
+    assert code == 0
+    assert "recorded, not checked: `medzip verify` checks every byte" in out
+    assert "proven" not in out
+    told = json.loads(run("inspect", archive, "--json")[1])
+    assert {record["verdict"] for record in told["objects"]} == {"recorded"}
+    assert not told["checked"]
+    assert run("report", archive)[0] == 0
+    page = archive.with_name("archive.html").read_text()
+    assert "nothing of them was checked" in page
+    assert "comes back byte for byte" not in page
+    assert run("verify", archive, "--workers", 1)[0] == 1
+
+
+@pytest.mark.parametrize("command", ["restore", "verify"])
+def test_a_damaged_object_is_one_line_and_each_lost_file_another(
+    command: str, archive: Path, tmp_path: Path
+) -> None:
+    key = break_a_slab(archive)
+    places = [archive, tmp_path / "out"] if command == "restore" else [archive]
+    code, _, err = run(command, *places, "--workers", 1)
+    assert code == 1
+    lines = [line for line in err.splitlines() if line.startswith(key[:12])]
+    lost = [line.partition("does not come back: ")[2] for line in lines[1:]]
+    assert f": {command}: " in lines[0]
+    assert len(lines) == len(set(lines)) > 2
+    assert all((tmp_path / "source" / path).is_file() for path in lost)
+    assert err.splitlines()[-1] == f"1 failed, {len(lost)} files lost"
+    if command == "restore":
+        files = [p for p in (tmp_path / "source").rglob("*") if p.is_file()]
+        paths = [str(path.relative_to(tmp_path / "source")) for path in files]
+        assert {path for path in paths if not (tmp_path / "out" / path).exists()} == set(lost)
+        places[1] = tmp_path / "again"
+    told = run(command, *places, "--workers", 1, "--json")[1]
+    digests = {
+        hashlib.sha256((tmp_path / "source" / path).read_bytes()).hexdigest() for path in lost
+    }
+    assert {(one["name"], one["sha256"]) for one in json.loads(told)["lost"]} == {
+        (key[:12], digest) for digest in digests
+    }
+    assert [one["name"] for one in json.loads(told)["failures"]] == [key[:12]]
+    assert not any(path in told for path in lost)
+
+
+def test_names_of_files_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    show_error("a\x1b[2Jb\nc\udcff d é")
+    assert capsys.readouterr().err == "a\\x1b[2Jb\\nc\\udcff d é\n"
+
+
+def test_sizes_are_for_people_and_bytes_for_programs(archive: Path, tmp_path: Path) -> None:
+    counts = (0, 999, 1000, 1290, 99_950, 999_499, 999_500, 1_294_000_000, 5 * 10**12, 2 * 10**18)
+    texts = ("0 B", "999 B", "1.00 kB", "1.29 kB", "100 kB", "999 kB", "1.00 MB")
+    assert tuple(map(size_text, counts)) == (*texts, "1.29 GB", "5.00 TB", "2,000 PB")
+    assert size_text(-1290) == "-1.29 kB"
+    raw = sum(record.raw_bytes for record in inspect(archive))
+    assert size_text(raw) in run("inspect", archive)[1]
+    assert size_text(raw) in run("restore", archive, tmp_path / "out", "--workers", "1")[1]
+    assert (
+        sum(one["raw_bytes"] for one in json.loads(run("inspect", archive, "--json")[1])["objects"])
+        == raw
+    )
+
+
+def test_costs_of_profiles_are_those_that_were_measured() -> None:
+    measured = json.loads((ROOT / "benchmarks/results/eval.json").read_text())["measurements"]
+    # of the study and the scanner of a training volume
+    ours = [one for one in measured if one["slab"] != "head-phantom-ct-1mm"]
+    rival = {one["slab"]: one["encoded_bytes"] for one in ours if one["codec"] == "jpeg-xl-7"}
+    back = []
+    for name in PROFILES:
+        rows = [one for one in ours if one["codec"] == f"medzip-{name}"]
+        raw = sum(one["raw_bytes"] for one in rows) / 1e6
+        speed = raw / sum(one["fit_ns"] + one["encode_ns"] for one in rows) * 1e9
+        gain = 100 * (1 - np.mean([one["encoded_bytes"] / rival[one["slab"]] for one in rows]))
+        assert f"{name} {speed:.2g} MB, {gain:.1f} %" in PROFILE_COSTS
+        back.append(f"{raw / sum(one['decode_ns'] for one in rows) * 1e9:.2g}")
+    assert "restores {}, {} and {} MB".format(*back) in PROFILE_COSTS
+    assert len(rival) == 6
+
+
+def test_no_command_has_a_hidden_parameter() -> None:
+    for one in (app, flow_app):
+        command = typer.main.get_command(one)
+        for words in paths_of(command):
+            found: Any = command
+            for word in words:
+                found = found.commands[word]
+            assert not [part.name for part in found.params if getattr(part, "hidden", False)]
 
 
 def test_a_broken_archive_ends_with_1(archive: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ __all__ = ["describe", "inspect", "object_paths"]
 
 
 def describe(path: Path) -> SeriesRecord:
-    """Describe an object by its manifest and container; nothing is decoded.
+    """Describe an object by its manifest and container; nothing is decoded, nothing is proven.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def describe(path: Path) -> SeriesRecord:
     return SeriesRecord(
         key=manifest.key,
         kind=manifest.kind,
-        verdict=Verdict.PROVEN,
+        verdict=Verdict.RECORDED,
         profile=manifest.profile,
         codec_version=manifest.codec_version,
         format_version=ARCHIVE_FORMAT,
@@ -132,7 +132,7 @@ def object_paths(archive: StrPath) -> list[Path]:
 def inspect(
     archive: StrPath, on_failure: Callable[[Failure], None] | None = None
 ) -> tuple[SeriesRecord, ...]:
-    """Describe all objects of an archive.
+    """Describe all objects of an archive, as they are recorded; ``verify`` checks them.
 
     Parameters
     ----------

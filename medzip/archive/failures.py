@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medzip.archive.records import (
@@ -16,18 +18,67 @@ from medzip.archive.records import (
 from medzip.errors import MedZipError
 
 if TYPE_CHECKING:
-    from medzip.archive.handles import ObjectPlan
+    from collections.abc import Iterable
 
-__all__ = ["DISCARDED", "LOST", "MISMATCHES", "failed_record", "failure_of", "is_discarded", "lost"]
+    from medzip.archive.handles import ObjectPlan
+    from medzip.dicom.records import FileEntry
+
+__all__ = [
+    "DISCARDED",
+    "LOST",
+    "MISMATCHES",
+    "LostFile",
+    "failed_record",
+    "failure_of",
+    "is_discarded",
+    "lost",
+    "lost_files",
+]
 
 MISMATCHES = frozenset({"ArchiveError", "CorruptStreamError", "VerificationError"})
-"""Kinds of failures that are verdicts on bytes: never run again, and nothing of the object's work
-may be taken up by the next run."""
+"""Kinds of failures that are verdicts on bytes, all there are: never run again, and nothing of the
+object's work may be taken up by the next run."""
+UNFINISHED = frozenset({"stage", "fit", "encode", "seal", "prove", "commit"})
+"""Steps of an object that is not in the archive yet: there is no copy of it to restore."""
+AGAIN = (
+    "the unfinished object was discarded, the source is untouched; run again, check memory and "
+    "disk if it recurs"
+)
 DISCARDED = MISMATCHES | {"OSError:ENOSPC", "OSError:EDQUOT"}
 """Those after which the work of the object is dropped: where the disk is full the others need the
 room."""
 LOST = "lost"
 """Kind of the failure of an object that some step mislaid."""
+
+
+_OTHER_REMEDY = re.compile(
+    r"; (?:[^;]*from a copy[^;]*|run again|check the disk of the archive, then run again)"
+)
+"""What to do about an object of an archive, which one that was never there does not have."""
+
+
+@dataclass(frozen=True)
+class LostFile:
+    """A file that does not come back from its object.
+
+    Attributes
+    ----------
+    name : str
+        Name of the object.
+    path : str
+        In the archive: for the terminal, never for reports.
+    sha256 : str
+        Of its content: for reports.
+    """
+
+    name: str
+    path: str
+    sha256: str
+
+
+def lost_files(key: str, files: Iterable[FileEntry]) -> list[LostFile]:
+    """Files of the object of a key that do not come back."""
+    return [LostFile(key[:NAME_DIGITS], file.path, file.sha256) for file in files]
 
 
 def is_discarded(failure: Failure) -> bool:
@@ -77,6 +128,8 @@ def failure_of(plan: ObjectPlan | str | None, stage: str, error: BaseException) 
             errno.EIO: "check the disk",
         }.get(error.errno or 0, "remove the cause")
         message = f"{where}expected to {stage}, got: {cause}; {remedy}, then run again"
+    elif kind in MISMATCHES and stage in UNFINISHED:
+        message = f"{_OTHER_REMEDY.sub('', message)}; {AGAIN}"
     elif not isinstance(error, MedZipError):
         message = (
             f"expected to {stage}, got {kind}: {error}; run again, and report it if it comes again"

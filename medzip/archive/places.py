@@ -130,7 +130,7 @@ def _empty(root: int, name: str) -> None:
 
 def write_files(
     root: int, scratch: str, targets: Sequence[FileEntry], pieces: Iterator[bytes], origin: str
-) -> list[OSError | ArchiveError]:
+) -> list[tuple[FileEntry, OSError | ArchiveError]]:
     """Write one content to one or more places, each named only when the digest is right.
 
     Parameters
@@ -148,8 +148,8 @@ def write_files(
 
     Returns
     -------
-    list of exceptions
-        One for each place that could not be taken; the others have the file.
+    list of (FileEntry, exception)
+        Places that could not be taken, and why; the others have the file.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def write_files(
         When the destination cannot be written.
     """
     digest = hashlib.sha256()
-    errors: list[OSError | ArchiveError] = []
+    errors: list[tuple[FileEntry, OSError | ArchiveError]] = []
     with folder_below(root, scratch) as parts, _temporary(parts) as (name, file):
         for piece in pieces:
             digest.update(piece)
@@ -179,7 +179,7 @@ def write_files(
                         shutil.copyfileobj(file, copy, _CHUNK)
                         _place(root, parts, other, copy, entry)
             except (OSError, ArchiveError) as error:
-                errors.append(error)
+                errors.append((entry, error))
     return errors
 
 

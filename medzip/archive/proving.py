@@ -15,6 +15,7 @@ import numpy as np
 import zarr
 from zarr.storage import ZipStore
 
+from medzip.archive.failures import MISMATCHES
 from medzip.archive.handles import Proof
 from medzip.archive.layout import sha256_file
 from medzip.archive.models import references_of
@@ -48,7 +49,7 @@ def prove(sealed: Sealed) -> Proof:
     Raises
     ------
     VerificationError
-        When a file or the object's own digest differs.
+        When a file or the object's own digest differs, or what it was coded with is unfit.
     ArchiveError, CorruptStreamError
         When the object cannot be read.
     ProverError
@@ -56,10 +57,18 @@ def prove(sealed: Sealed) -> Proof:
         about the object.
     """
     started = time.perf_counter()
-    if sealed.pid == os.getpid():
-        files, pid = prove_elsewhere(Path(sealed.path), sealed.key)
-    else:
-        files, pid = _decode_at_work(Path(sealed.path), sealed.key), os.getpid()
+    try:
+        if sealed.pid == os.getpid():
+            files, pid = prove_elsewhere(Path(sealed.path), sealed.key)
+        else:
+            files, pid = _decode_at_work(Path(sealed.path), sealed.key), os.getpid()
+    except (ProverError, OSError):
+        raise
+    except MedZipError as error:
+        if type(error).__name__ in MISMATCHES:
+            raise
+        # a model that is none, voxels that are none: whatever else is wrong with what was stored
+        raise VerificationError(f"{sealed.path}: {type(error).__name__}: {error}") from error
     found = sha256_file(sealed.path)
     if found != sealed.sha256:
         raise VerificationError(

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 __all__ = [
+    "LEAST_DIGITS",
     "NAME_DIGITS",
     "Failure",
     "ModelTrial",
@@ -29,6 +30,10 @@ NAME_DIGITS = 12
 """First digits of an object's key, which are its name in logs and reports."""
 
 
+LEAST_DIGITS = 6
+"""So many of them name an object, at least, where a person types them."""
+
+
 class Verdict(StrEnum):
     """Where an object stands."""
 
@@ -36,6 +41,8 @@ class Verdict(StrEnum):
     """Decoded from the stored bytes in another process; every file's SHA-256 matched; committed."""
     ALREADY_PROVEN = "already-proven"
     """The same content was proven by an earlier run; its stored bytes still have their digest."""
+    RECORDED = "recorded"
+    """The archive has it. Nothing but its list of files was read: `medzip verify` checks it."""
     FAILED = "failed"
     """Nothing of this object counts as archived; see the failure."""
 
@@ -167,7 +174,7 @@ class SeriesRecord:
     kind : str
         "series" or "other".
     verdict : Verdict
-        Proven, already proven, or failed.
+        Proven, already proven, recorded, or failed.
     files, raw_bytes : int
         Original files and their bytes.
     encoded_bytes : int

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from medzip.archive.describing import object_paths
-from medzip.archive.failures import failure_of
+from medzip.archive.failures import MISMATCHES, LostFile, failure_of, lost_files
 from medzip.archive.places import folder_below, make_link, scratch_folder, write_files
 from medzip.archive.pool import fan_out
 from medzip.archive.reader import ObjectReader
-from medzip.archive.records import NAME_DIGITS, Failure
+from medzip.archive.records import LEAST_DIGITS, NAME_DIGITS, Failure
 from medzip.archive.refusing import check_restore
 from medzip.archive.summary import Event
 from medzip.errors import ArchiveError
@@ -39,13 +39,18 @@ class Restored:
     raw_bytes : int
         Bytes of those files.
     failures : list of Failure
-        What did not come back, and why.
+        Why something did not come back: for each object what is wrong with it, once, and for each
+        place that was taken by something else.
+    lost : list of LostFile
+        Files that did not come back, but for those whose place was taken. Where an object cannot
+        even name its files, they are not among them.
     """
 
     files: int = 0
     links: int = 0
     raw_bytes: int = 0
     failures: list[Failure] = field(default_factory=list)
+    lost: list[LostFile] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -61,6 +66,11 @@ class _Choice:
     manifest: Manifest
     wanted: set[str]
     whole: bool
+
+    @property
+    def files(self) -> list[FileEntry]:
+        """The files among them."""
+        return [file for file in self.manifest.files if file.path in self.wanted]
 
 
 def restore(
@@ -118,10 +128,12 @@ def restore(
                 key = chosen[number].manifest.key
                 if isinstance(done, BaseException):
                     result.failures.append(failure_of(key, "restore", done))
+                    result.lost += lost_files(key, chosen[number].files)
                 else:
                     result.files += done.files
                     result.raw_bytes += done.raw_bytes
                     result.failures += done.failures
+                    result.lost += done.lost
                 if on_event:
                     name = key[:NAME_DIGITS]
                     on_event(Event("restore", name, count, len(chosen)))
@@ -154,7 +166,8 @@ def _choose(
     missing = set(series)
     chosen: list[_Choice] = []
     for path, manifest in manifests:
-        by_key = {name for name in asked if len(name) >= 6 and manifest.key.startswith(name)}
+        named = (name for name in asked if len(name) >= LEAST_DIGITS)
+        by_key = {name for name in named if manifest.key.startswith(name)}
         uids = {file.series_uid for file in manifest.files} & asked
         missing -= by_key | uids
         if by_key or not asked:
@@ -167,7 +180,8 @@ def _choose(
     if missing:
         raise ArchiveError(
             f"{archive}: expected series {', '.join(sorted(missing))}, got none of that name; "
-            "`medzip inspect` lists the names, SeriesInstanceUIDs work too"
+            f"`medzip inspect` lists the names, of which {LEAST_DIGITS} digits do; "
+            "SeriesInstanceUIDs work too"
         )
     return chosen
 
@@ -203,23 +217,35 @@ def _restore_object(path: Path, wanted: set[str], dest: str, scratch: str) -> Re
     result = Restored()
     with ObjectReader(path, spool=dest) as reader, _destination(dest) as root:
         manifest = reader.manifest
+        key = manifest.key
         copies: dict[str, list[FileEntry]] = {}
         for file in manifest.files:
             if file.copy_of >= 0:
                 copies.setdefault(manifest.files[file.copy_of].path, []).append(file)
-        if wanted.isdisjoint(file.path for file in manifest.files):
+        left = {file.path: file for file in manifest.files if file.path in wanted}
+        if not left:
             return result
-        with _failing(result, manifest.key):
+        said: set[str] = set()
+        with _failing(result, key, said):
             for file, pieces in reader.files():
-                same = [file, *copies.get(file.path, ())]
-                targets = [entry for entry in same if entry.path in wanted]
-                with _failing(result, manifest.key):
-                    if targets:
-                        errors = write_files(root, scratch, targets, pieces, str(path))
-                        result.files += len(targets) - len(errors)
-                        result.raw_bytes += file.size * (len(targets) - len(errors))
-                        key = manifest.key
-                        result.failures += [failure_of(key, "restore", e) for e in errors]
+                targets = [e for e in (file, *copies.get(file.path, ())) if e.path in left]
+                if not targets:
+                    with suppress(Exception):  # of those that come after it nothing is lost
+                        for _ in pieces:
+                            pass
+                    continue
+                with _failing(result, key, said):
+                    errors = write_files(root, scratch, targets, pieces, str(path))
+                    result.files += len(targets) - len(errors)
+                    result.raw_bytes += file.size * (len(targets) - len(errors))
+                    for entry, error in errors:
+                        taken = isinstance(error, ArchiveError)  # by something else: it says what
+                        _note(result, key, error, None if taken else said)
+                        if not taken:
+                            targets.remove(entry)
+                    for entry in targets:
+                        del left[entry.path]
+        result.lost += lost_files(key, left.values())
     return result
 
 
@@ -234,9 +260,23 @@ def _destination(dest: StrPath) -> Iterator[int]:
 
 
 @contextmanager
-def _failing(result: Restored, key: str | None) -> Iterator[None]:
+def _failing(result: Restored, key: str | None, said: set[str] | None = None) -> Iterator[None]:
     """Turn whatever one object or file raises into its failure and go on."""
     try:
         yield
     except Exception as error:
-        result.failures.append(failure_of(key, "restore", error))
+        _note(result, key, error, said)
+
+
+def _note(result: Restored, key: str | None, error: Exception, said: set[str] | None) -> None:
+    """Note a failure; one of a cause that was ``said`` once is not said again.
+
+    A cause is that the object is damaged, or one kind of error of the system: it comes again with
+    every file that it concerns, and those are named apart.
+    """
+    failure = failure_of(key, "restore", error)
+    cause = "damage" if failure.kind in MISMATCHES else failure.kind
+    if said is None or cause not in said:
+        result.failures.append(failure)
+    if said is not None:
+        said.add(cause)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medzip.archive.failures import failure_of
+from medzip.archive.failures import LostFile, failure_of, lost_files
 from medzip.archive.index import IndexEntry, read_index
 from medzip.archive.layout import (
     MARKER,
@@ -21,6 +23,7 @@ from medzip.archive.layout import (
 from medzip.archive.models import models_path, references_of
 from medzip.archive.pool import fan_out
 from medzip.archive.proving import decode_and_compare
+from medzip.archive.reader import ObjectReader
 from medzip.archive.records import NAME_DIGITS, Failure
 from medzip.archive.replacing import Replacement, pending
 from medzip.archive.summary import Event
@@ -52,6 +55,9 @@ class Verified:
         that was being replaced by a smaller one counts, and is checked as it lies there.
     failures : list of Failure
         What does not match, is missing, or does not belong.
+    lost : list of LostFile
+        Files that do not come back from damaged objects. Where an object is missing, or cannot even
+        name its files, they are not among them.
     """
 
     objects: int = 0
@@ -59,6 +65,7 @@ class Verified:
     models: int = 0
     unfinished: int = 0
     failures: list[Failure] = field(default_factory=list)
+    lost: list[LostFile] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -101,10 +108,13 @@ def verify(
     _check_names(root, entries, result)
     models = _check_models(root, result)
     calls = [(root, entry, models, replacing.get(entry.key)) for entry in entries]
-    for count, (number, done) in enumerate(fan_out(_verify_object, calls, workers), start=1):
+    for count, (number, done) in enumerate(fan_out(_look_into, calls, workers), start=1):
         entry = entries[number]
         if isinstance(done, BaseException):
             result.failures.append(failure_of(entry.key, "verify", done))
+        elif isinstance(done, _Damage):
+            result.failures.append(done.failure)
+            result.lost += done.lost
         else:
             result.objects += 1
             result.files += done
@@ -184,6 +194,47 @@ def _check_names(root: Path, entries: list[IndexEntry], result: Verified) -> Non
                     "too; run compress again, or move it away"
                 )
                 result.failures.append(failure_of(None, "verify", extra))
+
+
+@dataclass(frozen=True)
+class _Damage:
+    """What is wrong with an object, and which of its files that concerns."""
+
+    failure: Failure
+    lost: tuple[LostFile, ...]
+
+
+def _look_into(
+    root: Path, entry: IndexEntry, models: frozenset[str], replacement: Replacement | None
+) -> int | _Damage:
+    """Check one object; of a damaged one say which files do not come back."""
+    try:
+        return _verify_object(root, entry, models, replacement)
+    except (MedZipError, OSError) as error:
+        failure = failure_of(entry.key, "verify", error)
+        return _Damage(failure, tuple(_lost_of(object_path(root, entry.key))))
+
+
+def _lost_of(path: Path) -> list[LostFile]:
+    """Files that do not come back from an object; none if it cannot tell which it has."""
+    try:
+        reader = ObjectReader(path)
+    except (MedZipError, OSError):
+        return []
+    with reader:
+        files = reader.manifest.files
+        back: set[str] = set()
+        with suppress(MedZipError, OSError):
+            for file, pieces in reader.files():
+                with suppress(MedZipError, OSError):
+                    digest = hashlib.sha256()
+                    for piece in pieces:
+                        digest.update(piece)
+                    if digest.hexdigest() == file.sha256:
+                        back.add(file.path)
+        paths = (files[file.copy_of].path if file.copy_of >= 0 else file.path for file in files)
+        left = [file for file, path in zip(files, paths, strict=True) if path not in back]
+    return lost_files(reader.manifest.key, left)
 
 
 def _verify_object(

@@ -7,8 +7,16 @@ from typing import Annotated
 
 import typer
 
-from medzip.cli.console import end, progress, ratio, show_json, show_line, show_objects
-from medzip.cli.options import AllowEmpty, Json, Models, ProfileName, Workers, sources_and_last
+from medzip.cli.console import end, progress, ratio, show_json, show_line, show_objects, sizes
+from medzip.cli.options import (
+    AllowEmpty,
+    Json,
+    Models,
+    Profile,
+    ProfileName,
+    Workers,
+    sources_and_last,
+)
 
 __all__ = ["compress"]
 
@@ -18,7 +26,7 @@ def compress(
         list[Path],
         typer.Argument(help="Folders or files, then the archive.", metavar="SOURCE... ARCHIVE"),
     ],
-    profile: Annotated[ProfileName, typer.Option(help="Effort.")] = ProfileName.DEFAULT,
+    profile: Profile = ProfileName.DEFAULT,
     workers: Workers = None,
     models: Models = None,
     allow_empty: AllowEmpty = False,
@@ -37,7 +45,7 @@ def compress(
     else:
         show_objects(summary.objects)
         show_line(
-            f"{summary.files} files, {summary.raw_bytes} -> {summary.encoded_bytes} bytes"
+            f"{summary.files} files, {sizes(summary.raw_bytes, summary.encoded_bytes)}"
             f"{ratio(summary.raw_bytes, summary.encoded_bytes)} in {summary.seconds:.1f} s"
         )
         for reason, count in summary.kept_whole.items():

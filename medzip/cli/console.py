@@ -12,21 +12,26 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from medzip.units import size_text
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from medzip.archive import Event, Failure, SeriesRecord
+    from medzip.archive.failures import LostFile
 
 __all__ = [
     "end",
     "progress",
     "public_failures",
+    "public_lost",
     "ratio",
     "show_error",
     "show_json",
     "show_line",
     "show_note",
     "show_objects",
+    "sizes",
 ]
 
 
@@ -47,8 +52,14 @@ def show_note(text: str) -> None:
 
 
 def show_error(text: str) -> None:
-    """Print what went wrong to stderr."""
-    Console(stderr=True).print(escape(text), style="red", soft_wrap=True, highlight=False)
+    """Print what went wrong to stderr; no name of a file gets control of the terminal."""
+    clean = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    Console(stderr=True).print(escape(clean), style="red", soft_wrap=True, highlight=False)
+
+
+def sizes(before: int, after: int) -> str:
+    """Two sizes for people."""
+    return f"{size_text(before)} -> {size_text(after)}"
 
 
 def ratio(raw: int, encoded: int) -> str:
@@ -61,7 +72,7 @@ def show_objects(records: Iterable[SeriesRecord]) -> None:
     from rich.table import Table
 
     table = Table("name", "kind", "verdict", box=None, pad_edge=False)
-    for title in ("files", "bytes", "archived", "ratio", "bits/voxel"):
+    for title in ("files", "size", "archived", "ratio", "bits/voxel"):
         table.add_column(title, justify="right")
     for record in records:
         coded = record.parts.slabs + record.parts.model
@@ -70,8 +81,8 @@ def show_objects(records: Iterable[SeriesRecord]) -> None:
             record.kind,
             record.verdict.value,
             str(record.files),
-            str(record.raw_bytes),
-            str(record.encoded_bytes),
+            size_text(record.raw_bytes),
+            size_text(record.encoded_bytes),
             f"{record.raw_bytes / record.encoded_bytes:.2f}" if record.encoded_bytes else "",
             f"{8 * coded / record.voxels:.3f}" if record.voxels else "",
         )
@@ -83,13 +94,23 @@ def public_failures(failures: Iterable[Failure]) -> list[dict[str, str]]:
     return [{"name": f.name, "stage": f.stage, "kind": f.kind} for f in failures]
 
 
-def end(failures: Iterable[Failure]) -> None:
-    """Name each failure on stderr; exit code 1 if there is any."""
+def public_lost(lost: Iterable[LostFile]) -> list[dict[str, str]]:
+    """Files that do not come back, by object and digest: paths may hold names of patients."""
+    return [{"name": file.name, "sha256": file.sha256} for file in lost]
+
+
+def end(failures: Iterable[Failure], lost: Sequence[LostFile] = ()) -> None:
+    """Name each failure on stderr, and below it the files that it costs; exit code 1 if any."""
     failures = list(failures)
+    files: dict[str, list[str]] = {}
+    for file in lost:
+        files.setdefault(file.name, []).append(file.path)
     for failure in failures:
         show_error(f"{failure.name}: {failure.stage}: {failure.message}")
+        for path in files.pop(failure.name, ()):
+            show_error(f"{failure.name}: does not come back: {path}")
     if failures:
-        show_error(f"{len(failures)} failed")
+        show_error(f"{len(failures)} failed" + (f", {len(lost)} files lost" if lost else ""))
         raise typer.Exit(1)
 
 

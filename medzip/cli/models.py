@@ -15,6 +15,7 @@ from rich.markup import escape
 from medzip.cli.console import show_error, show_json, show_line
 from medzip.cli.options import Json
 from medzip.errors import ModelError
+from medzip.units import size_text
 
 if TYPE_CHECKING:
     from medzip.models import Entry, Registry
@@ -27,7 +28,9 @@ models = typer.Typer(
 )
 
 _Folder = Annotated[Path, typer.Argument(help="Folder of models.", metavar="REGISTRY")]
-_Digest = Annotated[str, typer.Argument(help="Digest, or six first digits of it.", metavar="MODEL")]
+_Digest = Annotated[
+    str, typer.Argument(help="Digest, or its first digits: six or more.", metavar="MODEL")
+]
 
 
 @models.command("list")
@@ -41,14 +44,14 @@ def list_models(registry: _Folder, as_json: Json = False) -> None:
     from rich.table import Table
 
     table = Table("model", "state", "form", "published", box=None, pad_edge=False)
-    table.add_column("bytes", justify="right")
+    table.add_column("size", justify="right")
     for entry in found.entries():
         table.add_row(
             entry.digest[:16],
             _state(entry, entry.digest in offered),
             escape(entry.title),
             _moment(entry),
-            str(entry.size),
+            size_text(entry.size),
         )
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
@@ -73,7 +76,7 @@ def show(registry: _Folder, model: _Digest, as_json: Json = False) -> None:
         f"state      {_state(entry, entry in found.offered())}",
         f"network    {info.form}",
         f"published  {_moment(entry)}",
-        f"bytes      {entry.size} in {len(info.files)} files",
+        f"size       {size_text(entry.size)} in {len(info.files)} files",
     ):
         console.print(line, highlight=False, markup=False)
     if card.is_file():

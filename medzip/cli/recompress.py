@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medzip.cli.console import end, progress, public_failures, show_json, show_line
-from medzip.cli.options import ArchivePath, Json, ProfileName, Workers
+from medzip.cli.console import end, progress, public_failures, show_json, show_line, sizes
+from medzip.cli.options import PROFILE_COSTS, ArchivePath, Json, ProfileName, Workers
+from medzip.units import size_text
 
 if TYPE_CHECKING:
     from medzip.archive import RecompressSummary
@@ -23,7 +24,7 @@ def recompress(
         typer.Option("--models", help="Registry of models, beside those of the archive."),
     ] = None,
     profile: Annotated[
-        ProfileName | None, typer.Option(help="Effort; that of each object by default.")
+        ProfileName | None, typer.Option(help=f"{PROFILE_COSTS} That of each object by default.")
     ] = None,
     workers: Workers = None,
     as_json: Json = False,
@@ -43,7 +44,8 @@ def recompress(
             show_line(f"{one.name}: {one.outcome.value}, {one.reason}")
         show_line(
             f"{result.replaced} of {len(result.objects)} objects replaced, "
-            f"{result.before_bytes} -> {result.after_bytes} bytes ({result.model_bytes} of models) "
+            f"{sizes(result.before_bytes, result.after_bytes)} "
+            f"({size_text(result.model_bytes)} of models) "
             f"in {result.seconds:.1f} s"
         )
     end(result.failures)

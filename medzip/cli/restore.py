@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from medzip.cli.console import end, progress, public_failures, show_json, show_line
+from medzip.archive.records import LEAST_DIGITS
+from medzip.cli.console import end, progress, public_failures, public_lost, show_json, show_line
 from medzip.cli.options import ArchivePath, Json, Workers
+from medzip.units import size_text
 
 __all__ = ["restore"]
 
@@ -18,9 +20,12 @@ def restore(
     dest: Annotated[Path, typer.Argument(help="Folder for the files.", metavar="DEST")],
     series: Annotated[
         list[str] | None,
-        typer.Option(help="SeriesInstanceUID or name in reports; again for more."),
+        typer.Option(
+            metavar="NAME",
+            help=f"SeriesInstanceUID, or name of the object as `inspect` and reports show it: its "
+            f"first {LEAST_DIGITS} digits or more. Again for more of them.",
+        ),
     ] = None,
-    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     workers: Workers = None,
     as_json: Json = False,
 ) -> None:
@@ -28,11 +33,8 @@ def restore(
     from medzip import archive as archives
     from medzip.cores import cores
 
-    if more and not series:
-        raise typer.BadParameter(f"expected ARCHIVE and DEST, got {more[0]!r} too; name one DEST")
-    wanted = [*(series or ()), *(more or ())]  # --series A B, and --series A --series B
     with progress() as on_event:
-        result = archives.restore(archive, dest, wanted, workers or cores(), on_event)
+        result = archives.restore(archive, dest, series or (), workers or cores(), on_event)
     if as_json:
         show_json(
             {
@@ -40,8 +42,9 @@ def restore(
                 "links": result.links,
                 "raw_bytes": result.raw_bytes,
                 "failures": public_failures(result.failures),
+                "lost": public_lost(result.lost),
             }
         )
     else:
-        show_line(f"{result.files} files, {result.links} links, {result.raw_bytes} bytes")
-    end(result.failures)
+        show_line(f"{result.files} files, {result.links} links, {size_text(result.raw_bytes)}")
+    end(result.failures, result.lost)

@@ -9,10 +9,12 @@ from medzip.cli.console import (
     end,
     progress,
     public_failures,
+    public_lost,
     ratio,
     show_json,
     show_line,
     show_objects,
+    sizes,
 )
 from medzip.cli.options import ArchivePath, Json, Workers
 
@@ -38,6 +40,7 @@ def verify(archive: ArchivePath, workers: Workers = None, as_json: Json = False)
                 "models": result.models,
                 "unfinished": result.unfinished,
                 "failures": public_failures(result.failures),
+                "lost": public_lost(result.lost),
             }
         )
     else:
@@ -45,11 +48,14 @@ def verify(archive: ArchivePath, workers: Workers = None, as_json: Json = False)
         show_line(f"{result.objects} objects, {result.files} files{models_too} match")
         if result.unfinished:
             show_line(f"{result.unfinished} unfinished objects: run compress again")
-    end(result.failures)
+    end(result.failures, result.lost)
 
 
 def inspect(archive: ArchivePath, as_json: Json = False) -> None:
-    """List the objects of ARCHIVE; series are shown by the name that reports use."""
+    """List the objects of ARCHIVE as it has them recorded; `verify` checks that they are whole.
+
+    Series are shown by the name that reports use.
+    """
     from medzip import archive as archives
     from medzip.archive.records import to_json
 
@@ -59,6 +65,7 @@ def inspect(archive: ArchivePath, as_json: Json = False) -> None:
         show_json(
             {
                 "archive": os.fspath(archive),
+                "checked": False,  # verdict "recorded": `medzip verify` checks
                 "objects": to_json(records),
                 "failures": public_failures(failures),
             }
@@ -67,5 +74,6 @@ def inspect(archive: ArchivePath, as_json: Json = False) -> None:
         show_objects(records)
         raw, encoded = sum(r.raw_bytes for r in records), sum(r.encoded_bytes for r in records)
         files = sum(r.files for r in records)
-        show_line(f"{files} files, {raw} -> {encoded} bytes{ratio(raw, encoded)}")
+        show_line(f"{files} files, {sizes(raw, encoded)}{ratio(raw, encoded)}")
+        show_line("recorded, not checked: `medzip verify` checks every byte")
     end(failures)

@@ -54,7 +54,7 @@ _SERIES = [
     *_RUN,
     field("series", pa.string(), "", "first digits of the object key; never a UID"),
     field("kind", pa.string(), "", "series (voxels coded) or other (kept whole)"),
-    field("verdict", pa.string(), "", "proven, already-proven or failed"),
+    field("verdict", pa.string(), "", "proven, already-proven, recorded (not checked) or failed"),
     field("failed_stage", pa.string(), "", "step that failed; empty if none"),
     field("failure_kind", pa.string(), "", "class of the error; empty if none"),
     *_MADE_BY,

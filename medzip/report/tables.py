@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from medzip.archive import Summary, Verdict
+from medzip.archive import Summary
 from medzip.report.records import GainRecord
 from medzip.training.strata import by_stratum
 
@@ -84,11 +84,11 @@ def as_it_is(summary: RecompressSummary, described: Iterable[SeriesRecord]) -> S
 
 
 def _now(record: SeriesRecord, tried: Recompressed | None) -> SeriesRecord:
-    """An object that this run replaced has its record; the others were proven before."""
+    """An object that this run replaced has its record; the others it did not prove."""
     if tried is not None and tried.record is not None:
         return tried.record
     trials = record.trials if tried is None else tried.trials
-    return replace(record, verdict=Verdict.ALREADY_PROVEN, trials=trials)
+    return replace(record, trials=trials)
 
 
 def strata_rows(store: SampleStore) -> list[dict[str, Any]]:

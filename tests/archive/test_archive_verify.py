@@ -113,7 +113,13 @@ def test_a_broken_slab_costs_only_its_files(tmp_path: Path) -> None:
     path.write_bytes(data)
     restored = steps.restore(tmp_path / "archive", tmp_path / "out")
     assert restored.files == 4
-    assert len(restored.failures) == 3
+    assert [failure.name for failure in restored.failures] == [record.name]
+    assert len(restored.lost) == 3
+    assert {one.path for one in restored.lost}.isdisjoint(
+        path.name for path in (tmp_path / "out").iterdir()
+    )
+    verified = steps.verify(tmp_path / "archive")
+    assert (len(verified.failures), verified.lost) == (1, restored.lost)
     assert not [p for p in (tmp_path / "out").iterdir() if p.name.startswith(".medzip")]
 
 

@@ -65,11 +65,11 @@ def test_those_that_gained_most_come_first(recompressed: RecompressSummary) -> N
 
 
 def test_an_archive_after_a_recompression_has_all_objects(recompressed: RecompressSummary) -> None:
-    described = [record(key, Verdict.PROVEN) for key in ("aa", "bb", "dd")]
-    now = as_it_is(recompressed, [*described, record("ee", Verdict.PROVEN, profile="max")])
+    described = [record(key, Verdict.RECORDED) for key in ("aa", "bb", "dd")]
+    now = as_it_is(recompressed, [*described, record("ee", Verdict.RECORDED, profile="max")])
     assert [one.key[:2] for one in now.objects] == ["aa", "bb", "dd", "ee"]
-    already, proven = Verdict.ALREADY_PROVEN, Verdict.PROVEN
-    assert [one.verdict for one in now.objects] == [already, proven, already, already]
+    recorded, proven = Verdict.RECORDED, Verdict.PROVEN
+    assert [one.verdict for one in now.objects] == [recorded, proven, recorded, recorded]
     assert [len(one.trials) for one in now.objects] == [2, 0, 0, 0]
     assert (now.profile, now.seconds, now.failures) == ("fast, max", 2.5, ())
 

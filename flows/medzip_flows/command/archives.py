@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from medzip.cli.console import ratio, show_json, show_line
+from medzip.cli.console import ratio, show_json, show_line, sizes
 from medzip.cli.options import (
+    PROFILE_COSTS,
     AllowEmpty,
     ArchivePath,
     Json,
@@ -16,11 +17,13 @@ from medzip.cli.options import (
     Models,
     Pictures,
     PicturesOf,
+    Profile,
     ProfileName,
     sources_and_last,
 )
 from medzip.cli.recompress import public_gains
 from medzip.errors import SourceError
+from medzip.units import size_text
 from medzip_flows.command.where import (
     Cluster,
     Compare,
@@ -38,7 +41,7 @@ def archive(
         list[Path],
         typer.Argument(help="Folders or files, then the archive.", metavar="SOURCE... ARCHIVE"),
     ],
-    profile: Annotated[ProfileName, typer.Option(help="Effort.")] = ProfileName.DEFAULT,
+    profile: Profile = ProfileName.DEFAULT,
     models: Models = None,
     allow_empty: AllowEmpty = False,
     report: Report = None,
@@ -111,7 +114,7 @@ def recompress(
     rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 2e-3,
     seed: Annotated[int, typer.Option(help="Of weights and sample.")] = 0,
     profile: Annotated[
-        ProfileName | None, typer.Option(help="Effort; that of each object by default.")
+        ProfileName | None, typer.Option(help=f"{PROFILE_COSTS} That of each object by default.")
     ] = None,
     report: Report = None,
     compare: Compare = 0,
@@ -158,9 +161,9 @@ def recompress(
     else:
         show_line(
             f"{summary.replaced} of {len(summary.objects)} objects replaced, "
-            f"{summary.before_bytes} -> {summary.after_bytes} bytes"
+            f"{sizes(summary.before_bytes, summary.after_bytes)}"
             f"{ratio(summary.before_bytes, summary.after_bytes)} "
-            f"({summary.model_bytes} of models) in {summary.seconds:.0f} s"
+            f"({size_text(summary.model_bytes)} of models) in {summary.seconds:.0f} s"
         )
     if summary.failures:
         raise typer.Exit(1)
