@@ -18,7 +18,8 @@ from medzip.fitting.sample import Samples
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from medzip.training.store import SampledSeries, SampleStore
+    from medzip.training.sampled import SampledSeries
+    from medzip.training.store import SampleStore
 
 __all__ = ["Feed", "Place"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from medzip.training.store import SampledSeries, SampleStore
+from medzip.training.store import SampleStore
 from medzip.training.writing import write_series
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from medzip.training.forms import Form
+    from medzip.training.sampled import SampledSeries
     from medzip.volumes import Series
 
 __all__ = ["finished", "sample_cohort", "sample_series"]

@@ -27,6 +27,7 @@ from medzip.errors import SourceError
 from medzip.fitting.linear import Window
 from medzip.fitting.sample import Samples
 from medzip.training.forms import Form, form_from
+from medzip.training.sampled import SampledSeries
 from medzip.training.strata import quotas
 from medzip.volumes.about import SeriesAbout
 
@@ -34,38 +35,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
-__all__ = ["SampleStore", "SampledSeries"]
+__all__ = ["SampleStore"]
 
 STORE_FORMAT = 1
-HELD_OUT = 50
-"""One row in so many is never learned from."""
-
-
-@dataclass(frozen=True)
-class SampledSeries:
-    """A series that has been sampled.
-
-    Attributes
-    ----------
-    about
-        The series.
-    rows
-        Samples of it.
-    eligible
-        Share of its voxels that a network codes, the others lie in flat contexts.
-    digest
-        SHA-256 over all columns, hexadecimal.
-    """
-
-    about: SeriesAbout
-    rows: int
-    eligible: float
-    digest: str
-
-    @property
-    def held(self) -> int:
-        """How many of its first rows are held out."""
-        return -(-self.rows // HELD_OUT)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from medzip.training.store import SampledSeries
+    from medzip.training.sampled import SampledSeries
     from medzip.volumes.about import SeriesAbout, Stratum
 
 __all__ = ["by_stratum", "quotas", "share_equally"]

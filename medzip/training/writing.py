@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from medzip.fitting.fit import Volume
-    from medzip.training.store import SampledSeries, SampleStore
+    from medzip.training.sampled import SampledSeries
+    from medzip.training.store import SampleStore
 
 __all__ = ["write_series"]
 

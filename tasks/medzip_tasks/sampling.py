@@ -11,7 +11,8 @@ from medzip_tasks.step import step
 
 if TYPE_CHECKING:
     from medzip.archive import Failure
-    from medzip.training.store import SampledSeries, SampleStore
+    from medzip.training.sampled import SampledSeries
+    from medzip.training.store import SampleStore
     from medzip.volumes import Series
 
 __all__ = ["find_series", "sample_lot"]

@@ -17,7 +17,8 @@ from medzip.papers.training.neighbours import NeighboursForm
 from medzip.testing.cohorts import FORM, cohort, make_store
 from medzip.training.drawing import WINDOW_SLICES, Plan, draw_series
 from medzip.training.forms import form_from, form_named, in_coding_order
-from medzip.training.store import HELD_OUT, SampleStore
+from medzip.training.sampled import HELD_OUT
+from medzip.training.store import SampleStore
 from medzip.training.strata import quotas, share_equally
 from medzip.training.writing import write_series
 from medzip.volumes.about import SeriesAbout
