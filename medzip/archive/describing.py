@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from medzip.archive.container import ENVELOPE, MANIFEST, slab_name, volume_metadata
 from medzip.archive.failures import failure_of
+from medzip.archive.handles import kept_whole
 from medzip.archive.index import read_index
 from medzip.archive.layout import ARCHIVE_FORMAT, object_path, open_archive
 from medzip.archive.reader import ObjectReader
@@ -76,6 +76,7 @@ def describe(path: Path) -> SeriesRecord:
                 model_digest=model.digest,
                 model_bytes=sizes.get(volume_metadata(number), 0),
                 slab_bytes=sum(slab.encoded_bytes for slab in slabs[first:]),
+                base_digest=model.origin,
             )
         )
     size = path.stat().st_size
@@ -85,7 +86,7 @@ def describe(path: Path) -> SeriesRecord:
         envelope=sizes.get(ENVELOPE, 0),
         manifest=sizes.get(MANIFEST, 0),
     )
-    kept = Counter(file.reason for file in manifest.files if file.reason)
+    kept, kept_bytes = kept_whole(manifest.files)
     return SeriesRecord(
         key=manifest.key,
         kind=manifest.kind,
@@ -101,10 +102,11 @@ def describe(path: Path) -> SeriesRecord:
         parts=PartBytes(
             parts.slabs, parts.model, parts.envelope, parts.manifest, size - parts.total
         ),
-        kept_whole=tuple(sorted(kept.items())),
+        kept_whole=kept,
         volumes=tuple(volumes),
         slabs=tuple(slabs),
         seconds=StageSeconds(),
+        kept_bytes=kept_bytes,
     )
 
 

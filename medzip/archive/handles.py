@@ -7,12 +7,15 @@ hold paths, and stay on the operator's machines: what reports read is `medzip.ar
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medzip.archive.records import NAME_DIGITS, to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from medzip.archive.layout import StrPath
     from medzip.archive.records import Failure, ModelTrial, SeriesRecord
     from medzip.dicom.records import FileEntry, SourceTree, Stack
@@ -29,6 +32,7 @@ __all__ = [
     "Staged",
     "StagedVolume",
     "from_fields",
+    "kept_whole",
     "to_fields",
 ]
 
@@ -176,6 +180,7 @@ class Staged(Handle):
     files: int
     raw_bytes: int
     kept_whole: tuple[tuple[str, int], ...]
+    kept_bytes: tuple[tuple[str, int], ...]
     seconds: float
 
     @property
@@ -265,3 +270,16 @@ def from_fields(archive: StrPath, fields: dict[str, Any]) -> dict[str, Any]:
     ref = ObjectRef(os.fspath(archive), fields["key"], fields["profile"])
     named = {"archive", "key", "profile"}
     return {"ref": ref, **{name: value for name, value in fields.items() if name not in named}}
+
+
+def kept_whole(
+    files: Iterable[FileEntry],
+) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]:
+    """Count the files that are kept whole, and their bytes, by reason."""
+    counts: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for file in files:
+        if file.reason:
+            counts[file.reason] += 1
+            sizes[file.reason] += file.size
+    return tuple(sorted(counts.items())), tuple(sorted(sizes.items()))

@@ -147,7 +147,11 @@ class PartBytes:
 
 @dataclass(frozen=True)
 class VolumeRecord:
-    """One volume of a committed object."""
+    """One volume of a committed object.
+
+    ``model_digest`` is that of the model's own bytes; ``base_digest`` that of the network which it
+    starts from, as its card, its ``config.json`` and ``medzip models`` have it.
+    """
 
     shape: tuple[int, int, int]
     dtype: str
@@ -156,6 +160,7 @@ class VolumeRecord:
     model_digest: str
     model_bytes: int
     slab_bytes: int
+    base_digest: str = ""
 
     @property
     def voxels(self) -> int:
@@ -181,8 +186,8 @@ class SeriesRecord:
         Size of the object on disk: the sum of ``parts``.
     voxels, voxel_bytes : int
         Real voxels coded, and the bytes they took in the files.
-    kept_whole : tuple of (str, int)
-        Reason and number of files that did not go through the voxel codec.
+    kept_whole, kept_bytes : tuple of (str, int)
+        Reason, and number and bytes of the files that did not go through the voxel codec.
     seconds : StageSeconds
         Zero for what an earlier run did.
     slabs : tuple of SlabRecord
@@ -209,6 +214,7 @@ class SeriesRecord:
     seconds: StageSeconds
     failure: Failure | None = None
     trials: tuple[ModelTrial, ...] = ()
+    kept_bytes: tuple[tuple[str, int], ...] = ()
 
     @property
     def name(self) -> str:

@@ -88,6 +88,7 @@ def seal(staged: Staged) -> Sealed:
         slabs=slabs,
         seconds=seconds,
         trials=fitted.trials,
+        kept_bytes=staged.kept_bytes,
     )
     sha256 = sha256_file(path)
     return Sealed(
@@ -141,6 +142,7 @@ def _volumes(staged: Staged, models: list[Model], written: _Written) -> tuple[Vo
             model_digest=model.digest,
             model_bytes=written.model_bytes[f"volumes/{number}/zarr.json"],
             slab_bytes=written.slab_bytes[number],
+            base_digest=model.origin,
         )
         for number, (staged_volume, model) in enumerate(zip(staged.volumes, models, strict=True))
     )

@@ -7,13 +7,19 @@ import json
 import os
 import shutil
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import zarr
 
 from medzip import __version__
-from medzip.archive.handles import ObjectRef, Staged, StagedVolume, from_fields, to_fields
+from medzip.archive.handles import (
+    ObjectRef,
+    Staged,
+    StagedVolume,
+    from_fields,
+    kept_whole,
+    to_fields,
+)
 from medzip.archive.layout import (
     ARCHIVE_FORMAT,
     canonical_json,
@@ -100,13 +106,14 @@ def stage(plan: ObjectPlan, archive: StrPath, profile: str) -> Staged:
             os.fsync(target.fileno())
     manifest = canonical_json(manifest_of(plan, volumes, profile, __version__))
     write_atomic(work / "manifest.json", manifest, durable=not plan.is_small)
-    kept = Counter(file.reason for file in plan.files if file.reason)
+    kept, kept_bytes = kept_whole(plan.files)
     staged = Staged(
         ObjectRef(os.fspath(archive), plan.key, profile),
         volumes=volumes,
         files=len(plan.files),
         raw_bytes=plan.raw_bytes,
-        kept_whole=tuple(sorted(kept.items())),
+        kept_whole=kept,
+        kept_bytes=kept_bytes,
         seconds=time.perf_counter() - started,
     )
     write_staged(staged, fingerprint)
@@ -143,7 +150,8 @@ def read_staged(archive: StrPath, key: str, fingerprint: dict[str, Any] | None =
     fields["volumes"] = tuple(
         StagedVolume(**{**volume, "shape": tuple(volume["shape"])}) for volume in fields["volumes"]
     )
-    fields["kept_whole"] = tuple((reason, count) for reason, count in fields["kept_whole"])
+    for name in ("kept_whole", "kept_bytes"):
+        fields[name] = tuple((reason, count) for reason, count in fields[name])
     return Staged(**fields)
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from medzip import __version__
-from medzip.archive.handles import ObjectPlan, ObjectRef, Staged, StagedVolume
+from medzip.archive.handles import ObjectPlan, ObjectRef, Staged, StagedVolume, kept_whole
 from medzip.archive.layout import (
     ARCHIVE_FORMAT,
     canonical_json,
@@ -98,13 +97,14 @@ def unpack(archive: StrPath, key: str, profile: str | None = None) -> Staged:
             _unpack_volume(reader, number, volume, work / "raw" / str(number))
     described = manifest_of(_plan(manifest), volumes, chosen, __version__)
     write_atomic(work / "manifest.json", canonical_json(described))
-    kept = Counter(file.reason for file in manifest.files if file.reason)
+    kept, kept_bytes = kept_whole(manifest.files)
     staged = Staged(
         ObjectRef(os.fspath(archive), key, chosen),
         volumes=volumes,
         files=len(manifest.files),
         raw_bytes=sum(file.size for file in manifest.files),
-        kept_whole=tuple(sorted(kept.items())),
+        kept_whole=kept,
+        kept_bytes=kept_bytes,
         seconds=time.perf_counter() - started,
     )
     write_staged(staged, fingerprint)

@@ -109,7 +109,7 @@ def read_report_rows(
     Raises
     ------
     ArchiveError
-        If the dataset does not exist, has not that run, or was written by a newer MedZip.
+        If the dataset does not exist, has not that run, or was written by another MedZip.
     """
     known = run_ids(dataset)
     if not known or (run_id is not None and run_id not in known):
@@ -134,9 +134,9 @@ def _read(dataset: Path, name: str, where: pads.Expression | None = None) -> pa.
     for file in files:
         metadata = pq.read_schema(file).metadata or {}
         found = int(metadata.get(b"medzip.report_schema", b"0"))
-        if not 1 <= found <= SCHEMA_VERSION:
+        if found != SCHEMA_VERSION:
             raise ArchiveError(
-                f"expected report schema 1 to {SCHEMA_VERSION}, got {found} in {file}; "
-                "update medzip, or move that file out of the dataset"
+                f"expected report schema {SCHEMA_VERSION}, got {found} in {file}; use the medzip "
+                "that wrote it, or move that file out of the dataset"
             )
     return pads.dataset(files, schema=SCHEMAS[name], format="parquet").to_table(filter=where)

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
     from medzip.report.dataset import ReportRows, Row
 
-__all__ = ["BASELINE", "LARGE", "PeerFigure", "RunFigures", "SeriesFigures", "derive"]
+__all__ = [
+    "BASELINE",
+    "LARGE",
+    "BaseFigure",
+    "OwnFigure",
+    "PeerFigure",
+    "RunFigures",
+    "SeriesFigures",
+    "derive",
+]
 
 BASELINE = "jpeg-xl-7"
 """Codec that savings are measured against."""
@@ -29,7 +38,7 @@ LARGE = 100_000
 Below, a few hundred bytes of headers decide the ratio, which says nothing about a codec.
 """
 
-FAILED = "failed"
+FAILED, PROVEN, RECORDED = "failed", "proven", "recorded"
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,29 @@ class PeerFigure:
 
 
 @dataclass(frozen=True)
+class OwnFigure:
+    """MedZip on the voxels that other codecs were given, and its speed on all of the run.
+
+    Rates are voxels per second of a worker, 0 where an earlier run did it: of coding alone, of
+    fitting and coding, and of decoding with the comparison of every file.
+    """
+
+    bpv: float
+    encode_rate: float
+    fitted_rate: float
+    prove_rate: float
+
+
+@dataclass(frozen=True)
+class BaseFigure:
+    """A network that volumes of the run start from, by the digest that its card has."""
+
+    digest: str
+    volumes: int
+    voxels: int
+
+
+@dataclass(frozen=True)
 class SeriesFigures:
     """What the page says of one object.
 
@@ -65,8 +97,8 @@ class SeriesFigures:
         The same over the voxels that the peers were given, and how many those are.
     saving : float or None
         1 - compared_bpv / bits per voxel of the baseline.
-    encode_rate : float
-        Voxels a second and worker, fitting not included; 0 where an earlier run did it.
+    encode_rate, fitted_rate : float
+        Voxels a second and worker, without and with fitting; 0 where an earlier run did it.
     prove_rate : float
         Voxels a second, decoding and comparing every file.
     slab_bpv : tuple of float
@@ -80,6 +112,7 @@ class SeriesFigures:
     saving: float | None
     peers: tuple[PeerFigure, ...]
     encode_rate: float
+    fitted_rate: float
     prove_rate: float
     slab_bpv: tuple[float, ...]
 
@@ -94,6 +127,19 @@ class SeriesFigures:
         volumes = self.row["volumes"]
         more = f" +{len(volumes) - 1}" if len(volumes) > 1 else ""
         return f"{self.name}  {volumes[0]}{more}" if volumes else self.name
+
+    @property
+    def is_large(self) -> bool:
+        """Whether its ratio says something about the codec."""
+        return bool(self.row["voxels"] >= LARGE)
+
+    @property
+    def lost_bytes(self) -> int:
+        """Bytes by which the compared voxels are larger than by the baseline; negative if less."""
+        if self.saving is None:
+            return 0
+        own = self.compared_bpv * self.compared_voxels / 8
+        return round(own - own / (1 - self.saving))
 
     @property
     def ratio(self) -> float:
@@ -111,6 +157,10 @@ class RunFigures:
         1 - bits / bits of the baseline, over all voxels that the baseline was given.
     mean_saving : float or None
         Mean of the savings of the `compared` series, those of at least :data:`LARGE` voxels.
+    source_rate : float
+        Bytes of files a second that this run proved, by its wall clock; 0 where it did not.
+    kept_whole, kept_bytes : mapping
+        Files and bytes kept whole, by reason.
     """
 
     run: Row
@@ -125,7 +175,11 @@ class RunFigures:
     mean_saving: float | None
     compared: int
     parts: Mapping[str, int]
+    source_rate: float
     kept_whole: Mapping[str, int]
+    kept_bytes: Mapping[str, int]
+    own: OwnFigure
+    bases: tuple[BaseFigure, ...]
     verdicts: Mapping[str, int]
     failures: tuple[tuple[str, str, str], ...]
     peers: tuple[PeerFigure, ...]
@@ -185,6 +239,7 @@ def _series(row: Row, slabs: Sequence[Row], peers: Sequence[Row]) -> SeriesFigur
     compared, compared_voxels = _compared(row, slabs, peers)
     baseline = next((peer.bpv for peer in figures if peer.codec == BASELINE), 0.0)
     fresh = [slab for slab in slabs if not slab["reused"] and slab["encode_ns"]]
+    voxels, spent = (sum(slab[name] for slab in fresh) for name in ("voxels", "encode_ns"))
     return SeriesFigures(
         row=row,
         bpv=_over(8 * (row["slab_bytes"] + row["model_bytes"]), row["voxels"]),
@@ -192,12 +247,52 @@ def _series(row: Row, slabs: Sequence[Row], peers: Sequence[Row]) -> SeriesFigur
         compared_voxels=compared_voxels,
         saving=1 - compared / baseline if baseline and compared else None,
         peers=figures,
-        encode_rate=_rate(
-            sum(slab["voxels"] for slab in fresh), sum(slab["encode_ns"] for slab in fresh)
-        ),
+        encode_rate=_rate(voxels, spent),
+        fitted_rate=_rate(voxels, spent + row["fit_ns"]) if len(fresh) == len(slabs) else 0.0,
         prove_rate=_rate(row["voxels"], row["prove_ns"]),
         slab_bpv=tuple(_over(8 * slab["encoded_bytes"], slab["voxels"]) for slab in slabs),
     )
+
+
+def _own(series: Sequence[SeriesFigures]) -> OwnFigure:
+    """MedZip over all series, in the same sums as the others."""
+    compared = [figures for figures in series if figures.compared_voxels]
+    bits = sum(figures.compared_bpv * figures.compared_voxels for figures in compared)
+
+    def rate(name: str) -> float:
+        known = [f for f in series if getattr(f, name) and f.row["voxels"]]
+        seconds = sum(f.row["voxels"] / getattr(f, name) for f in known)
+        return _over(sum(f.row["voxels"] for f in known), seconds)
+
+    return OwnFigure(
+        _over(bits, sum(figures.compared_voxels for figures in compared)),
+        rate("encode_rate"),
+        rate("fitted_rate"),
+        rate("prove_rate"),
+    )
+
+
+def _bases(proven: Sequence[Row], slabs: Sequence[Row]) -> tuple[BaseFigure, ...]:
+    """The networks in use, those of most voxels first."""
+    volumes: Counter[str] = Counter()
+    voxels: Counter[str] = Counter()
+    of = {row["series"]: row["base_digests"] for row in proven}
+    for digests in of.values():
+        volumes.update(digest for digest in digests if digest)
+    for slab in slabs:
+        digests = of.get(slab["series"], ())
+        if slab["volume"] < len(digests) and digests[slab["volume"]]:
+            voxels[digests[slab["volume"]]] += slab["voxels"]
+    found = (BaseFigure(digest, count, voxels[digest]) for digest, count in volumes.items())
+    return tuple(sorted(found, key=lambda base: (-base.voxels, base.digest)))
+
+
+def _kept(proven: Sequence[Row], column: str) -> dict[str, int]:
+    """Sums of a column by reason, the largest first."""
+    total: Counter[str] = Counter()
+    for row in proven:
+        total.update(row[column])
+    return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
 
 
 def derive(rows: ReportRows) -> RunFigures:
@@ -214,10 +309,8 @@ def derive(rows: ReportRows) -> RunFigures:
     proven = [figures.row for figures in series if figures.row["verdict"] != FAILED]
     failed = [figures.row for figures in series if figures.row["verdict"] == FAILED]
     voxels = sum(row["voxels"] for row in proven)
-    kept: Counter[str] = Counter()
-    for row in proven:
-        kept.update(row["kept_whole"])
-    large = [f.saving for f in series if f.saving is not None and f.row["voxels"] >= LARGE]
+    fresh = sum(row["raw_bytes"] for row in proven if row["verdict"] == PROVEN)
+    large = [f.saving for f in series if f.saving is not None and f.is_large]
     compared = [
         (figures.saving, figures.compared_bpv * figures.compared_voxels)
         for figures in series
@@ -242,7 +335,11 @@ def derive(rows: ReportRows) -> RunFigures:
         mean_saving=_over(sum(large), len(large)) if large else None,
         compared=len(large),
         parts=parts,
-        kept_whole=dict(sorted(kept.items(), key=lambda item: (-item[1], item[0]))),
+        source_rate=_rate(fresh, rows.runs[0]["wall_ns"]),
+        kept_whole=_kept(proven, "kept_whole"),
+        kept_bytes=_kept(proven, "kept_bytes"),
+        own=_own(series),
+        bases=_bases(proven, rows.slabs),
         verdicts=dict(Counter(figures.row["verdict"] for figures in series)),
         failures=tuple((row["series"], row["stage"], row["kind"]) for row in rows.failures),
         peers=tuple(_peer_figure(group) for group in _by_codec(rows.peers).values()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from medzip.dicom.header import REASONS
+from medzip.models.shelf import network_name
 from medzip.report.charts import BarChart, grouped_bars
 from medzip.report.dataset import read_report_rows
-from medzip.report.figures import FAILED, LARGE, RunFigures, SeriesFigures, derive
+from medzip.report.figures import FAILED, LARGE, RECORDED, RunFigures, SeriesFigures, derive
 from medzip.report.showing import NOTHING
+from medzip.report.telling import bits_said, losses, parts_said, shown, speed_said
 
 if TYPE_CHECKING:
     from medzip.report.dataset import ReportRows
@@ -27,6 +30,15 @@ CHARTED = 12
 
 PICTURED = 8
 """Series whose pictures are shown, those with most voxels first."""
+
+PARTS = {
+    "slab": "voxels",
+    "model": "fitted models",
+    "envelope": "everything outside the voxels",
+    "manifest": "manifest",
+    "container": "container",
+}
+"""What an archive's bytes are, by their column."""
 
 
 def _bytes(value: float) -> str:
@@ -67,7 +79,7 @@ def _compared(series: SeriesFigures) -> tuple[str, list[tuple[str, float, str]]]
 def _charted(figures: RunFigures) -> list[SeriesFigures]:
     """Choose the series for the charts: the large ones, or whatever there is."""
     coded = [series for series in figures.series if series.bpv]
-    large = [series for series in coded if series.row["voxels"] >= LARGE]
+    large = [series for series in coded if series.is_large]
     return (large or coded)[:CHARTED]
 
 
@@ -79,7 +91,8 @@ def _speed_chart(shown: list[SeriesFigures]) -> BarChart:
     groups = []
     for series in shown:
         bars = [
-            ("encode, a worker", series.encode_rate / 1e6, "own"),
+            ("fit and encode", series.fitted_rate / 1e6, "fit"),
+            ("encode alone", series.encode_rate / 1e6, "own"),
             ("decode and compare", series.prove_rate / 1e6, "prove"),
         ]
         bars = [bar for bar in bars if bar[1]]
@@ -105,7 +118,7 @@ def _environment() -> Environment:
 def page(rows: ReportRows) -> str:
     """Render the rows of one run as HTML."""
     figures = derive(rows)
-    shown = _charted(figures)
+    charted = _charted(figures)
     order = {series.name: i for i, series in enumerate(figures.series)}
     pictures: list[Any] = sorted(
         figures.pictures, key=lambda row: (order.get(row["series"], len(order)), row["volume"])
@@ -117,9 +130,19 @@ def page(rows: ReportRows) -> str:
             figures=figures,
             run=figures.run,
             failed=FAILED,
-            bits=_bits_chart(shown),
-            speed=_speed_chart(shown),
-            charted=shown,
+            recorded=figures.verdicts.get(RECORDED, 0),
+            large=LARGE,
+            losses=losses(figures),
+            shown=shown(figures),
+            bits=_bits_chart(charted),
+            bits_said=bits_said(charted, figures.run["profile"]),
+            speed=_speed_chart(charted),
+            speed_said=speed_said(charted),
+            parts=PARTS,
+            parts_said=parts_said(figures.parts, PARTS),
+            charted=charted,
+            bases=[(base, network_name(base.digest)) for base in figures.bases],
+            archive=shlex.quote(figures.run["archive"]),
             reasons=REASONS,
             pictures=pictures[:PICTURED],
             titles={series.name: series.title for series in figures.series},

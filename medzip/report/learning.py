@@ -18,6 +18,9 @@ from medzip.training.strata import by_stratum
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping, Sequence
+
+    from medzip.training.curves import Point
 
 __all__ = ["render_sampling", "render_training"]
 
@@ -76,7 +79,7 @@ def render_training(folder: str | os.PathLike[str], out: str | os.PathLike[str])
             (
                 name,
                 [("trained", bits[name], "own")]
-                + ([("before", before[name], "prove")] if name in before else []),
+                + ([("before", before[name], "before")] if name in before else []),
             )
             for name in worst[:CHARTED]
         ]
@@ -87,7 +90,9 @@ def render_training(folder: str | os.PathLike[str], out: str | os.PathLike[str])
         about=about,
         digest=digest,
         curve=curve,
+        curve_said=_curve_said(points, looked),
         bars=bars,
+        bars_said=_bars_said(worst[:CHARTED], bits, before),
         bits=bits,
         before=before,
         worst=worst,
@@ -95,6 +100,30 @@ def render_training(folder: str | os.PathLike[str], out: str | os.PathLike[str])
         mean=sum(bits.values()) / len(bits),
         mean_before=sum(before.values()) / len(before) if before else None,
     )
+
+
+def _curve_said(points: Sequence[Point], looked: Sequence[tuple[float, float]]) -> str:
+    """The curves in words."""
+    text = "Lines over steps, the vertical axis not from zero"
+    if points:
+        first, last = points[0], points[-1]
+        text += f": batches from {first.loss:.3f} bits a voxel at step {first.step}"
+        text += f" to {last.loss:.3f} at step {last.step}"
+    if looked:
+        text += f"; held-out voxels from {looked[0][1]:.3f} to {looked[-1][1]:.3f}"
+    return text + "."
+
+
+def _bars_said(
+    charted: Sequence[str], bits: Mapping[str, float], before: Mapping[str, float]
+) -> str:
+    """The chart of bits in words."""
+    text = f"Horizontal bars from zero, one group a series, the {len(charted)} worst first"
+    both = [name for name in charted if name in before]
+    if both:
+        fewer = sum(bits[name] < before[name] for name in both)
+        text += f"; fewer bits than before in {fewer} of {len(both)}"
+    return text + "."
 
 
 def _write(out: str | os.PathLike[str], template: str, **values: Any) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ def rows_from(
         "run_id": run_id,
         "started": started.astimezone(UTC).replace(microsecond=0),
         "wall_ns": _ns(summary.seconds),
+        "archive": os.path.abspath(summary.archive),
         **made,
         "codec_version": _common(record.codec_version for record in summary.objects),
         "format_version": max((record.format_version for record in summary.objects), default=0),
@@ -113,6 +115,7 @@ def _series_row(record: SeriesRecord, run_id: str, made: dict[str, Any]) -> dict
         "failure_kind": record.failure.kind if record.failure else "",
         **_made(record, made),
         "model_digests": [volume.model_digest for volume in record.volumes],
+        "base_digests": [volume.base_digest for volume in record.volumes],
         "volumes": [
             f"{'×'.join(map(str, volume.shape))} {volume.dtype}" for volume in record.volumes
         ],
@@ -127,6 +130,7 @@ def _series_row(record: SeriesRecord, run_id: str, made: dict[str, Any]) -> dict
         "voxels": record.voxels,
         "voxel_bytes": record.voxel_bytes,
         "kept_whole": dict(record.kept_whole),
+        "kept_bytes": dict(record.kept_bytes),
         "stage_ns": _ns(record.seconds.stage),
         "fit_ns": _ns(record.seconds.fit),
         "encode_ns": _ns(record.seconds.encode),

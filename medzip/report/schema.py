@@ -11,7 +11,7 @@ import pyarrow as pa
 
 __all__ = ["SCHEMAS", "SCHEMA_VERSION", "field", "schema"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised whenever a column changes its name, type or meaning; readers refuse newer ones."""
 
 _KEY_VALUE = pa.map_(pa.string(), pa.int64())
@@ -43,7 +43,8 @@ _MADE_BY = [
 _RUNS = [
     *_RUN,
     field("started", pa.timestamp("s", tz="UTC"), "", "when the run began"),
-    field("wall_ns", pa.int64(), "ns", "wall-clock time of the run"),
+    field("wall_ns", pa.int64(), "ns", "wall-clock time of the run; 0 for a page of what is there"),
+    field("archive", pa.string(), "", "folder of the archive"),
     *_MADE_BY,
     field("python", pa.string(), "", "version of Python"),
     field("versions", pa.map_(pa.string(), pa.string()), "", "versions of the packages in use"),
@@ -59,6 +60,12 @@ _SERIES = [
     field("failure_kind", pa.string(), "", "class of the error; empty if none"),
     *_MADE_BY,
     field("model_digests", pa.list_(pa.string()), "", "SHA-256 of the model of each volume"),
+    field(
+        "base_digests",
+        pa.list_(pa.string()),
+        "",
+        "digest of the network that each starts from, as cards and config.json have it",
+    ),
     field("volumes", pa.list_(pa.string()), "", "shape (z, y, x) and dtype of each volume"),
     field("files", pa.int64(), "1", "original files"),
     field("raw_bytes", pa.int64(), "byte", "original files"),
@@ -73,6 +80,7 @@ _SERIES = [
     field(
         "kept_whole", _KEY_VALUE, "1", "files that did not go through the voxel codec, by reason"
     ),
+    field("kept_bytes", _KEY_VALUE, "byte", "those files, by reason"),
     field("stage_ns", pa.int64(), "ns", "reading and laying out; 0 if an earlier run did it"),
     field("fit_ns", pa.int64(), "ns", "fitting the models; 0 if an earlier run did it"),
     field("encode_ns", pa.int64(), "ns", "encoding, summed over slabs (worker time)"),

@@ -40,7 +40,7 @@ PLAN = ObjectPlan(KEY, "series", (), ())
 RECORD: SeriesRecord = replace(
     failed_record(PLAN, "fast", Failure("", "", "", "")), verdict=Verdict.PROVEN, failure=None
 )
-STAGED = Staged(AT, (StagedVolume((5, 8, 8), "int16", 2, "volume"),) * 2, 5, 1280, (), 0.0)
+STAGED = Staged(AT, (StagedVolume((5, 8, 8), "int16", 2, "volume"),) * 2, 5, 1280, (), (), 0.0)
 BARE = replace(STAGED, volumes=())
 FITTED = Fitted(AT, (), 0, 0.0, (), ())
 STORED = ("/archive/object.zip", "0" * 64, 100)

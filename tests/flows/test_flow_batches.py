@@ -28,7 +28,7 @@ def plan(number: int, size: int) -> ObjectPlan:
 
 def staged(*slices: int, depth: int = 32, side: int = 512) -> Staged:
     volumes = tuple(StagedVolume((z, side, side), "int16", depth, "volume") for z in slices)
-    return Staged(ObjectRef("/archive", "ab" * 32, "default"), volumes, 1, 0, (), 0.0)
+    return Staged(ObjectRef("/archive", "ab" * 32, "default"), volumes, 1, 0, (), (), 0.0)
 
 
 def encodes(item: Staged) -> list[Call]:

@@ -18,6 +18,7 @@ from medzip.archive.records import (
     VolumeRecord,
 )
 from medzip.archive.summary import Summary
+from medzip.models.shelf import shipped_digest
 from medzip.report import PeerRecord, residual_picture, rows_from
 from medzip.report.machine import Machine
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from medzip.report import ReportRows
 
 NAME = "a" * 12
+BASE = shipped_digest("default")
 SECRET = ("Doe^Jane", "/data/patients/doe", "1.2.840.113619.2.55.3")
 
 
@@ -74,9 +76,10 @@ def summary() -> Summary:
         voxel_bytes=48 * 8192,
         parts=PartBytes(slabs=60_000, model=6_000, envelope=3_000, manifest=700, container=300),
         kept_whole=(("lossy", 2),),
-        volumes=(VolumeRecord((48, 64, 64), "int16", 24, "volume", "1" * 64, 6_000, 60_000),),
+        volumes=(VolumeRecord((48, 64, 64), "int16", 24, "volume", "1" * 64, 6_000, 60_000, BASE),),
         slabs=(slab(0, (24, 64, 64), 31_000), slab(1, (24, 64, 64), 29_000)),
         seconds=StageSeconds(stage=0.2, fit=3.5, encode=1.0, seal=0.1, prove=0.4),
+        kept_bytes=(("lossy", 18_000),),
     )
     other = SeriesRecord(
         key="b" * 64,
@@ -95,6 +98,7 @@ def summary() -> Summary:
         volumes=(),
         slabs=(),
         seconds=StageSeconds(),
+        kept_bytes=(("not-dicom", 50_000), ("lossy", 20_000)),
     )
     failed = SeriesRecord(
         key="c" * 64,

@@ -51,7 +51,7 @@ def test_columns_carry_units_on_disk(tmp_path: Path, rows: ReportRows) -> None:
     write_report_rows(tmp_path, rows)
     schema = pads.dataset(tmp_path / "series").schema
     assert schema.equals(SCHEMAS["series"])
-    assert schema.metadata[b"medzip.report_schema"] == b"1"
+    assert schema.metadata[b"medzip.report_schema"] == b"2"
     assert schema.field("fit_ns").metadata[b"unit"] == b"ns"
 
 
@@ -86,12 +86,13 @@ def test_missing_run_is_named(tmp_path: Path, rows: ReportRows) -> None:
         read_report_rows(tmp_path, "run-9")
 
 
-def test_newer_schema_is_refused(tmp_path: Path, rows: ReportRows) -> None:
+@pytest.mark.parametrize("version", [b"1", b"3"])
+def test_other_schemas_are_refused(tmp_path: Path, rows: ReportRows, version: bytes) -> None:
     write_report_rows(tmp_path, rows)
     file = tmp_path / "series" / "run-run-1.parquet"
-    newer = {**SCHEMAS["series"].metadata, b"medzip.report_schema": b"2"}
-    pq.write_table(pq.read_table(file).replace_schema_metadata(newer), file)
-    with pytest.raises(ArchiveError, match="update medzip"):
+    other = {**SCHEMAS["series"].metadata, b"medzip.report_schema": version}
+    pq.write_table(pq.read_table(file).replace_schema_metadata(other), file)
+    with pytest.raises(ArchiveError, match="expected report schema 2"):
         read_report_rows(tmp_path)
 
 

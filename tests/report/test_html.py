@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from html.parser import HTMLParser
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,8 +62,12 @@ def test_page_says_what_happened(rows: ReportRows) -> None:
     assert "1 failure: 1 series with 3 files are not archived" in text
     assert "SourceError" in text
     assert "55 of 58" in text
-    assert "lossy pixels compressed with loss 4" in text
-    assert "not-dicom no DICOM file, or DICOMDIR 5" in text
+    assert re.search(r"not-dicom .{10,60} 5 50 kB", text)
+    assert re.search(r"lossy .{10,60} 4 38 kB", text)
+    assert "9 files kept whole, 88 kB" in text
+    assert "17.9 % of the source's 502 kB" in text
+    assert "0.0353 MB/s of source files" in text, "those that this run proved"
+    assert "mean of 1 series of at least 100,000 voxels 11.1 %" in text
     assert "JPEG 2000 did not run: not installed" in text
     assert "already proven" in text
 
@@ -94,6 +100,8 @@ def test_every_picture_and_chart_has_a_text(rows: ReportRows) -> None:
     html = page(rows)
     assert html.count("<img ") == html.count('<img alt="') == 2
     assert html.count("<svg ") == html.count("<desc>") == 2
+    assert "MedZip&#39;s bar is the shortest in 1 of 1." in html
+    assert "goes 2.50 times as fast as encoding alone." in html, "196,608 voxels in 1 s and 0.4 s"
     assert html.startswith("<!doctype html>")
     assert 'lang="en"' in html
     assert "prefers-color-scheme: dark" in html
@@ -128,6 +136,9 @@ def test_tiny_series_do_not_move_the_mean(rows: ReportRows, name: str) -> None:
     assert f"{name}  48×64×64 int16" in page(more)
     assert "tiny  " not in page(more), "not in the charts"
     assert "<code>tiny</code>" in page(more), "but in the table"
+    text = text_of(page(more))
+    assert "1 series below 100,000 voxels is larger than by JPEG XL e7, by 6.7 kB in all." in text
+    assert "0 of 1 series of at least 100,000 voxels are larger than by JPEG XL e7." in text
 
 
 def test_lossy_peer_does_not_count(rows: ReportRows, name: str) -> None:
@@ -152,3 +163,72 @@ def test_page_of_a_run_with_nothing(tmp_path: Path, summary: Summary, machine: M
     text = text_of(out.read_text(encoding="utf-8"))
     assert "None: every file went through the voxel codec" in text
     assert list(out.parent.iterdir()) == [out]
+
+
+class _Scrolling(HTMLParser):
+    """What scrolls, and every table with the text of its caption."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.regions: list[dict[str, str | None]] = []
+        self.tables, self.captions, self.headings = 0, 0, 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if "scroll" in (found.get("class") or "").split() or tag == "pre":
+            self.regions.append(found)
+        self.tables += tag == "table"
+        self.captions += tag == "caption"
+        self.headings += tag == "th" and "scope" in found
+
+
+def test_what_scrolls_is_reached_by_keyboard_and_named(rows: ReportRows) -> None:
+    html = page(rows)
+    parser = _Scrolling()
+    parser.feed(html)
+    assert len(parser.regions) == parser.tables + 1 >= 7, "every table, and the commands"
+    for region in parser.regions:
+        assert (region["tabindex"], region["role"]) == ("0", "region")
+        assert region["aria-label"]
+    assert parser.captions == parser.tables
+    assert parser.headings == html.count("<th ")
+
+
+def test_next_commands_name_the_archive(rows: ReportRows) -> None:
+    runs = ({**rows.runs[0], "archive": "/srv/old archive"},)
+    html = page(dataclasses.replace(rows, runs=runs))
+    for command in ("verify", "inspect"):
+        assert f"medzip {command} &#39;/srv/old archive&#39;" in html
+    assert "medzip restore &#39;/srv/old archive&#39; DEST" in html
+
+
+def test_bases_are_named_by_the_digests_of_their_cards(rows: ReportRows) -> None:
+    config = json.loads(
+        resources.files("medzip").joinpath("models/default/config.json").read_text()
+    )
+    assert f"<code>{config['digest']}</code>" in page(rows)
+    assert derive(rows).bases[0].voxels == 48 * 4096
+
+
+def test_losses_come_first_and_small_objects_are_folded(rows: ReportRows, name: str) -> None:
+    large = {**rows.peers[0], "encoded_bytes": 16_000}
+    grown = {**rows.series[1], "series": "grown", "raw_bytes": 100, "encoded_bytes": 900}
+    more = dataclasses.replace(rows, peers=(large,), series=(*rows.series, grown))
+    html = page(more)
+    text = text_of(html)
+    said = f"1 of 1 series of at least 100,000 voxels is larger than by JPEG XL e7: {name} +100.0 %"
+    assert said in text
+    assert "1 object takes more than its files: grown 100 B → 900 B" in text
+    assert html.index(said[:20]) < html.index('id="h-bits"') < html.index('id="h-series"')
+    folded = html[html.index('id="h-series"') :]
+    assert folded.index("cccccccccccc") < folded.index(name) < folded.index("<details>")
+    assert folded.index("<details>") < folded.index("grown")
+    assert "pill" not in html
+
+
+def test_what_nothing_was_decoded_for_is_not_called_proven(rows: ReportRows) -> None:
+    recorded = tuple({**row, "verdict": "recorded"} for row in rows.series[:2])
+    text = text_of(page(dataclasses.replace(rows, series=recorded, failures=())))
+    assert "nothing of them was checked" in text
+    assert "55 files recorded" in text
+    assert "proven" not in text.replace("found, coded and proven", "")
