@@ -6,6 +6,7 @@ anybody may have written, so :func:`read_manifest` checks everything before a pa
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from medzip.archive.layout import ARCHIVE_FORMAT, object_key
 from medzip.archive.paths import check_paths
 from medzip.archive.records import to_json
 from medzip.codec.parts import MOST_VOXELS
-from medzip.dicom.records import FileEntry, Span
+from medzip.dicom.records import MOST_HEADER, FileEntry, Span
 from medzip.dicom.volume import CODINGS
 from medzip.errors import ArchiveError
 
@@ -82,10 +83,7 @@ def manifest_of(
                 "series": number[file.series_uid],
                 "reason": file.reason,
                 "copy_of": file.copy_of,
-                "spans": [
-                    [s.offset, s.length, s.stack, s.z, s.slices, s.step, s.coding, s.header]
-                    for s in file.spans
-                ],
+                "spans": [_written(span) for span in file.spans],
             }
             for file in plan.files
         ],
@@ -93,6 +91,30 @@ def manifest_of(
         "directories": list(plan.directories),
         "volumes": [to_json(volume) for volume in volumes],
     }
+
+
+def _written(span: Span) -> list[Any]:
+    """A span as the manifest has it; the inverse of :func:`_span`."""
+    values: list[Any] = [span.offset, span.length, span.stack, span.z, span.slices, span.step]
+    values += [span.coding, span.header]
+    return [*values, [list(gap) for gap in span.gaps]] if span.gaps else values
+
+
+def _span(values: list[Any]) -> Span:
+    """A span from the manifest."""
+    return Span(
+        offset=_count(values[0]),
+        length=_count(values[1]),
+        stack=_count(values[2]),
+        z=_count(values[3]),
+        slices=_count(values[4]),
+        step=_count(values[5]),
+        coding=_text(values[6]),
+        header=_count(values[7]),
+        gaps=tuple((_count(at), _count(skipped)) for at, skipped in values[8])
+        if values[8:]
+        else (),
+    )
 
 
 def read_manifest(data: bytes, name: str) -> Manifest:
@@ -153,19 +175,7 @@ def _build(value: dict[str, Any]) -> Manifest:
             mtime_ns=int(file["mtime_ns"]),
             mode=_count(file["mode"]) & 0o777,
             series_uid=_text(value["series"][_count(file["series"])]),
-            spans=tuple(
-                Span(
-                    offset=_count(span[0]),
-                    length=_count(span[1]),
-                    stack=_count(span[2]),
-                    z=_count(span[3]),
-                    slices=_count(span[4]),
-                    step=_count(span[5]),
-                    coding=_text(span[6]),
-                    header=_count(span[7]),
-                )
-                for span in file["spans"]
-            ),
+            spans=tuple(_span(span) for span in file["spans"]),
             reason=_text(file["reason"]),
             copy_of=int(file["copy_of"]),
         )
@@ -243,12 +253,13 @@ def _check(manifest: Manifest, name: str) -> None:
             slices[span.stack] += span.slices
             _check_span(span, manifest.volumes[span.stack], demand)
             demand(
-                position <= span.offset
-                and span.header <= span.offset - position
-                and span.offset + span.length <= file.size,
+                position <= span.start
+                and span.header <= MOST_HEADER
+                and span.length > 0
+                and span.end <= file.size,
                 "expected pixels within their file, got some outside",
             )
-            position = span.offset + span.length
+            position = span.end
     shapes = [volume.shape[0] for volume in manifest.volumes]
     demand(slices == shapes, f"expected files with {shapes} slices of the volumes, got {slices}")
 
@@ -265,3 +276,13 @@ def _check_span(span: Span, volume: StagedVolume, demand: Callable[[bool, str], 
     else:
         length = span.slices * volume.shape[1] * volume.shape[2] * _DTYPES[volume.dtype]
         demand(span.length == length, f"expected {length} bytes of pixels, got {span.length}")
+    places = [0, *(at for at, _ in span.gaps), span.header + span.length]
+    demand(
+        not span.gaps
+        or (
+            span.slices == 1
+            and all(before < at for before, at in itertools.pairwise(places))
+            and all(skipped > 0 for _, skipped in span.gaps)
+        ),
+        f"expected a frame in pieces, got {span}",
+    )

@@ -15,10 +15,11 @@ import zstandard
 from medzip.archive.container import ENVELOPE, MANIFEST, slab_name, volume_metadata
 from medzip.archive.manifest import Manifest, read_manifest
 from medzip.archive.models import archive_models, archive_of
-from medzip.archive.staging import CHUNK, HEADER_LIMIT
+from medzip.archive.staging import CHUNK
 from medzip.codec import decode_slab
 from medzip.codec.parts import read_header
 from medzip.dicom.envelope import EnvelopeReader
+from medzip.dicom.records import pieces_of
 from medzip.dicom.volume import bytes_of, coding_of
 from medzip.errors import ArchiveError, CorruptStreamError, MedZipError
 from medzip.zarr_codec import MedZipCodec
@@ -197,22 +198,33 @@ class ObjectReader:
         Where voxels are broken the envelope is read on, so that the files that follow come right.
         """
         position = 0
-        tail = b""
         broken: Exception | None = None
         for span in file.spans:
-            for piece in _envelope(envelope, span.offset - position):
-                tail = (tail + piece)[-HEADER_LIMIT:]
+            header, body = pieces_of(span)
+            front = b""
+            for offset, length in header:
+                yield from _envelope(envelope, offset - position)
+                front += (piece := envelope.read(length))
                 yield piece
-            header = tail[len(tail) - span.header :]
-            tail = b""
-            position = span.offset + span.length
-            if broken is None:
-                try:
-                    yield from self._span(span, header, volumes[span.stack])
-                except OSError:
-                    raise
-                except Exception as error:
-                    broken = error
+                position = offset + length
+            content = self._span(span, front, volumes[span.stack])
+            data = b""  # of a span in pieces, which is one frame
+            done = 0
+            for offset, length in body:
+                yield from _envelope(envelope, offset - position)
+                position = offset + length
+                if broken is None:
+                    try:
+                        if len(body) == 1:
+                            yield from content
+                        else:
+                            data = data or b"".join(content)
+                            yield data[done : done + length]
+                            done += length
+                    except OSError:
+                        raise
+                    except Exception as error:
+                        broken = error
         yield from _envelope(envelope, file.size - position)
         if broken is not None:
             raise broken

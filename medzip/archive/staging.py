@@ -32,6 +32,7 @@ from medzip.archive.source import SourceFile
 from medzip.atomic import boot, write_atomic
 from medzip.codec import slab_depth
 from medzip.dicom.envelope import EnvelopeWriter
+from medzip.dicom.records import pieces_of
 from medzip.dicom.volume import coding_of, voxels_of
 
 if TYPE_CHECKING:
@@ -39,13 +40,11 @@ if TYPE_CHECKING:
 
     from medzip.archive.handles import ObjectPlan
     from medzip.archive.layout import StrPath
-    from medzip.dicom.records import FileEntry, Stack
+    from medzip.dicom.records import FileEntry, Span, Stack
 
-__all__ = ["CHUNK", "HEADER_LIMIT", "raw_volume", "read_staged", "stage", "write_staged"]
+__all__ = ["CHUNK", "raw_volume", "read_staged", "stage", "write_staged"]
 
 CHUNK = 4 << 20
-HEADER_LIMIT = 64 << 10
-"""Bytes in front of a span that a pixel coding may look at."""
 
 
 def stage(plan: ObjectPlan, archive: StrPath, profile: str) -> Staged:
@@ -180,30 +179,52 @@ def _move(file: FileEntry, envelope: EnvelopeWriter, slabs: Sequence[SlabWriter]
     with SourceFile(file) as source:
         position = 0
         for span in file.spans:
-            before = _pass(source, span.offset - position, envelope)
-            header = before[len(before) - span.header :]
-            slab = slabs[span.stack]
-            _, rows, columns = slab.shape
-            at_once = span.slices
-            if not coding_of(span.coding).per_frame:
-                frame_bytes = span.length // span.slices
-                at_once = max(1, min(span.slices, CHUNK // frame_bytes))
-            for first in range(0, span.slices, at_once):
-                count = min(at_once, span.slices - first)
-                data = source.read(span.length * count // span.slices)
-                voxels = voxels_of(data, header, (count, rows, columns), slab.dtype, span.coding)
-                slab.write(span.z + first * span.step, span.step, voxels)
-            position = span.offset + span.length
+            header, body = pieces_of(span)
+            front = b""
+            for offset, length in header:
+                _pass(source, offset - position, envelope)
+                piece = source.read(length)
+                envelope.write(piece)
+                front += piece
+                position = offset + length
+            if len(body) == 1:
+                ((offset, length),) = body
+                _pass(source, offset - position, envelope)
+                _fill(source, span, front, slabs[span.stack])
+                position = offset + length
+            else:  # of one slice, in pieces
+                pieces = []
+                for offset, length in body:
+                    _pass(source, offset - position, envelope)
+                    pieces.append(source.read(length))
+                    position = offset + length
+                _place(b"".join(pieces), front, span, slabs[span.stack])
         _pass(source, file.size - position, envelope)
         source.finish()
 
 
-def _pass(source: SourceFile, count: int, envelope: EnvelopeWriter) -> bytes:
-    """Pass bytes on to the envelope; return the last of them, for codings that look back."""
-    tail = b""
+def _fill(source: SourceFile, span: Span, header: bytes, slab: SlabWriter) -> None:
+    """Read a span that lies in one place, a few slices at a time where its coding allows that."""
+    at_once = span.slices
+    if not coding_of(span.coding).per_frame:
+        frame_bytes = span.length // span.slices
+        at_once = max(1, min(span.slices, CHUNK // frame_bytes))
+    for first in range(0, span.slices, at_once):
+        count = min(at_once, span.slices - first)
+        _place(source.read(span.length * count // span.slices), header, span, slab, first, count)
+
+
+def _place(
+    data: bytes, header: bytes, span: Span, slab: SlabWriter, first: int = 0, count: int = 1
+) -> None:
+    """Decode slices ``first``, ``first + 1``, ... of a span into their slab."""
+    voxels = voxels_of(data, header, (count, *slab.shape[1:]), slab.dtype, span.coding)
+    slab.write(span.z + first * span.step, span.step, voxels)
+
+
+def _pass(source: SourceFile, count: int, envelope: EnvelopeWriter) -> None:
+    """Pass bytes on to the envelope."""
     while count:
         data = source.read(min(count, CHUNK))
         envelope.write(data)
         count -= len(data)
-        tail = (tail + data)[-HEADER_LIMIT:]
-    return tail

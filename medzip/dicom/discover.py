@@ -166,5 +166,6 @@ def _spans(
                 step=step if stop - start > 1 else 1,
                 coding=run.coding,
                 header=run.header,
+                gaps=run.gaps,
             )
             start = stop

@@ -17,16 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medzip.compiled import kernel
+from medzip.dicom.codestream import LOSSLESS, segments
 from medzip.errors import CorruptStreamError
 
-__all__ = ["ScanHeader", "decode_segment", "encode_segment", "find_segment", "parse_header"]
+__all__ = ["ScanHeader", "decode_segment", "encode_segment", "parse_header"]
 
 Samples = NDArray[np.uint16]
 Bytes = NDArray[np.uint8]
 Wide = NDArray[np.int64]  # in the loops, so that every sum is one of 64 bits with a sign
 
-_SOF3, _DHT, _SOI, _EOI, _SOS, _DRI = 0xC3, 0xC4, 0xD8, 0xD9, 0xDA, 0xDD
-_SOF = range(0xC0, 0xD0)
+_DHT, _SOS, _DRI = 0xC4, 0xDA, 0xDD
+_SOF = {*range(0xC0, 0xD0)} - {_DHT}
 _CATEGORIES = 17
 _MAX_BYTES_A_SAMPLE = 8  # 16 bits of code, 16 more, every byte stuffed
 
@@ -38,7 +39,7 @@ class ScanHeader:
     Attributes
     ----------
     rows, columns : int
-        Of the image.
+        Of the image; no rows where their number follows the scan (DNL).
     precision : int
         Bits a sample, less the point transform.
     predictor : int
@@ -58,29 +59,6 @@ class ScanHeader:
     symbols: bytes
 
 
-def find_segment(codestream: bytes) -> tuple[int, int]:
-    """Start and end of the entropy-coded segment in a codestream of one scan.
-
-    Raises
-    ------
-    CorruptStreamError
-        When there is no scan, or no end of image after it.
-    """
-    position = 2
-    while position + 4 <= len(codestream) and codestream[position] == 0xFF:
-        marker = codestream[position + 1]
-        if marker == 0xFF:  # fill byte
-            position += 1
-            continue
-        position += 2 + (codestream[position + 2] << 8 | codestream[position + 3])
-        if marker == _SOS:
-            end = codestream.rfind(bytes((0xFF, _EOI)))
-            if end < position:
-                break
-            return position, end
-    raise _not_ours("no scan that begins and ends")
-
-
 @lru_cache(maxsize=64)
 def parse_header(header: bytes) -> ScanHeader:
     """Parse a codestream from SOI to the end of SOS.
@@ -97,22 +75,11 @@ def parse_header(header: bytes) -> ScanHeader:
 
 
 def _parse(header: bytes) -> ScanHeader:
-    if header[:2] != bytes((0xFF, _SOI)):
-        raise _not_ours("no start of image")
     tables: dict[int, tuple[bytes, bytes]] = {}
     frame = b""
     restart = 0
-    position = 2
-    while position < len(header):
-        if header[position] != 0xFF:
-            raise _not_ours("no marker where one belongs")
-        marker = header[position + 1]
-        if marker == 0xFF:  # fill byte
-            position += 1
-            continue
-        length = header[position + 2] << 8 | header[position + 3]
-        body = header[position + 4 : position + 2 + length]
-        position += 2 + length
+    for marker, start, end in segments(header):
+        body = header[start:end]
         if marker == _DHT:
             while body:
                 lengths = body[1:17]
@@ -121,21 +88,24 @@ def _parse(header: bytes) -> ScanHeader:
                 body = body[17 + count :]
         elif marker == _DRI:
             restart = body[0] << 8 | body[1]
-        elif marker == _SOF3:
+        elif marker == LOSSLESS:
             frame = body
         elif marker in _SOF:
             raise _not_ours("another process")
         elif marker == _SOS:
-            if position != len(header) or body[0] != 1 or frame[5] != 1:
+            if end != len(header) or body[0] != 1 or frame[5] != 1:
                 raise _not_ours("more than one component or scan")
             columns = frame[3] << 8 | frame[4]
             if columns == 0 or restart % columns:
                 raise _not_ours("restarts within a row")
+            precision = frame[0] - (body[5] & 15)
+            if not 1 <= precision <= 16 or not 1 <= body[3] <= 7:
+                raise _not_ours("a precision or predictor that there is not")
             lengths, symbols = tables[body[2] >> 4]
             return ScanHeader(
                 rows=frame[1] << 8 | frame[2],
                 columns=columns,
-                precision=frame[0] - (body[5] & 15),
+                precision=precision,
                 predictor=body[3],
                 restart_rows=restart // columns,
                 lengths=lengths,
@@ -150,15 +120,18 @@ def _not_ours(what: str) -> CorruptStreamError:
     )
 
 
-def decode_segment(data: bytes, header: ScanHeader) -> Samples:
+def decode_segment(data: bytes, header: ScanHeader, rows: int) -> Samples:
     """Decode the entropy-coded segment.
 
     Parameters
     ----------
     data : bytes
-        From the end of SOS to the marker that ends the image, which is left out.
+        From the end of SOS to the marker that ends the image, or beyond: what is not needed is not
+        looked at.
     header : ScanHeader
         From :func:`parse_header`.
+    rows : int
+        Of the image.
 
     Returns
     -------
@@ -177,9 +150,9 @@ def decode_segment(data: bytes, header: ScanHeader) -> Samples:
         if size:
             first = int(codes[category]) << (16 - size)
             look[first : first + (1 << (16 - size))] = category, size
-    out = np.zeros((header.rows, header.columns), np.int64)
+    out = np.zeros((rows, header.columns), np.uint16)
     if not _decode(
-        np.frombuffer(data, np.uint8).astype(np.int64),
+        np.frombuffer(data, np.uint8),
         look,
         header.predictor,
         header.precision,
@@ -187,7 +160,7 @@ def decode_segment(data: bytes, header: ScanHeader) -> Samples:
         out,
     ):
         raise _not_ours("a broken segment")
-    return out.astype(np.uint16)
+    return out
 
 
 def encode_segment(samples: Samples, header: ScanHeader, fill: int) -> bytes:
@@ -210,7 +183,7 @@ def encode_segment(samples: Samples, header: ScanHeader, fill: int) -> bytes:
     codes, sizes = _codes(header)
     out = np.empty(samples.size * _MAX_BYTES_A_SAMPLE + 4 * samples.shape[0] + 16, np.uint8)
     length = _encode(
-        samples.astype(np.int64, order="C"),
+        np.ascontiguousarray(samples, np.uint16),
         codes,
         sizes,
         header.predictor,
@@ -242,15 +215,15 @@ def _codes(header: ScanHeader) -> tuple[Wide, Wide]:
 
 
 @kernel(__file__)
-def _predict(image: Wide, y: int, x: int, first: bool, predictor: int, start: int) -> Any:
+def _predict(image: Samples, y: int, x: int, first: bool, predictor: int, start: int) -> Any:
     """Prediction of a sample (10918-1 H.1.2.1); ``first``: no row above in this interval."""
     if x == 0:
-        return start if first else image[y - 1, 0]
-    left = image[y, x - 1]
+        return start if first else np.int64(image[y - 1, 0])
+    left = np.int64(image[y, x - 1])
     if first or predictor == 1:
         return left
-    above = image[y - 1, x]
-    corner = image[y - 1, x - 1]
+    above = np.int64(image[y - 1, x])
+    corner = np.int64(image[y - 1, x - 1])
     if predictor == 2:
         return above
     if predictor == 3:
@@ -266,12 +239,12 @@ def _predict(image: Wide, y: int, x: int, first: bool, predictor: int, start: in
 
 @kernel(__file__)
 def _decode(
-    data: Wide,
+    data: Bytes,
     look: Wide,
     predictor: int,
     precision: int,
     restart_rows: int,
-    out: Wide,
+    out: Samples,
 ) -> bool:
     rows, columns = out.shape
     start = 1 << (precision - 1)
@@ -293,7 +266,7 @@ def _decode(
             while count <= 48:
                 if position >= size:
                     break
-                byte = data[position]
+                byte = int(data[position])
                 if byte == 0xFF:
                     if position + 1 >= size or data[position + 1] != 0:
                         break  # a marker: the interval ends here
@@ -320,7 +293,7 @@ def _decode(
 
 @kernel(__file__)
 def _encode(
-    image: Wide,
+    image: Samples,
     codes: Wide,
     sizes: Wide,
     predictor: int,
@@ -358,7 +331,8 @@ def _encode(
             restart = (restart + 1) % 8
             first = True
         for x in range(columns):
-            difference = (image[y, x] - _predict(image, y, x, first, predictor, start)) & 0xFFFF
+            predicted = _predict(image, y, x, first, predictor, start)
+            difference = (np.int64(image[y, x]) - predicted) & 0xFFFF
             if difference > 32768:
                 difference -= 65536
             magnitude = abs(difference)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import jpeg_ls
 import numpy as np
 
-from medzip.dicom.jpeg_lossless import find_segment
+from medzip.dicom.codestream import LS, find_segment, segments
 from medzip.errors import CorruptStreamError
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_segment", "encode_segment", "precision_of"]
 
-_SOF55 = b"\xff\xf7"
 _EOI = b"\xff\xd9"
+_ZEROS = 64  # behind a scan that belong to it, at most
 
 
 def precision_of(header: bytes) -> int:
@@ -32,12 +32,17 @@ def precision_of(header: bytes) -> int:
     CorruptStreamError
         When there is none, or it is not of one component.
     """
-    at = header.find(_SOF55)
-    if at < 0 or len(header) < at + 10 or header[at + 9] != 1 or not 2 <= header[at + 4] <= 16:
-        raise CorruptStreamError(
-            "expected a JPEG-LS codestream of one component, got another one; keep the file whole"
-        )
-    return header[at + 4]
+    return header[_frame(header)]
+
+
+def _frame(header: bytes) -> int:
+    """Where the frame header begins: precision, rows, columns, number of components."""
+    for marker, at, end in segments(header):
+        if marker == LS and end >= at + 6 and header[at + 5] == 1 and 2 <= header[at] <= 16:
+            return at
+    raise CorruptStreamError(
+        "expected a JPEG-LS codestream of one component, got another one; keep the file whole"
+    )
 
 
 def decode_segment(data: bytes, header: bytes, shape: tuple[int, int]) -> NDArray[np.uint16]:
@@ -46,7 +51,8 @@ def decode_segment(data: bytes, header: bytes, shape: tuple[int, int]) -> NDArra
     Parameters
     ----------
     data : bytes
-        From the end of SOS to the marker that ends the image, which is left out.
+        From the end of SOS to the marker that ends the image, which is left out; zeros may stand
+        in front of it.
     header : bytes
         The codestream in front of it.
     shape : tuple of int
@@ -62,22 +68,31 @@ def decode_segment(data: bytes, header: bytes, shape: tuple[int, int]) -> NDArra
     CorruptStreamError
         When it cannot be decoded, or is of another shape.
     """
-    precision = precision_of(header)
-    at = header.find(_SOF55) + 5
+    at = _frame(header)
+    precision, at = header[at], at + 1
     found = header[at] << 8 | header[at + 1], header[at + 2] << 8 | header[at + 3]
-    if found != shape:
+    if found == (0, shape[1]):  # the number of rows follows the scan (DNL)
+        header = header[:at] + shape[0].to_bytes(2, "big") + header[at + 2 :]
+    elif found != shape:
         raise CorruptStreamError(
             f"expected a frame of {shape[0]} x {shape[1]} voxels, got {found[0]} x {found[1]}; "
             "keep the file whole"
         )
-    try:
-        samples, _ = jpeg_ls.decode_pixel_data(header + data + _EOI)
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise CorruptStreamError(
-            f"expected a JPEG-LS codestream, got {error}; keep the file whole"
-        ) from error
-    words = np.frombuffer(samples, np.uint8 if precision <= 8 else np.uint16)
+    words = np.frombuffer(_decode(data, header), np.uint8 if precision <= 8 else np.uint16)
     return words.astype(np.uint16).reshape(shape)
+
+
+def _decode(data: bytes, header: bytes) -> bytearray:
+    """Decode a segment, behind which zeros may stand that CharLS does not take."""
+    bare = len(data.rstrip(b"\0"))
+    for end in (len(data), *range(bare, min(len(data), bare + _ZEROS))):
+        try:
+            return bytearray(jpeg_ls.decode_pixel_data(header + data[:end] + _EOI)[0])
+        except (RuntimeError, ValueError, TypeError) as error:
+            failure = error
+    raise CorruptStreamError(
+        f"expected a JPEG-LS codestream, got {failure}; keep the file whole"
+    ) from failure
 
 
 def encode_segment(samples: NDArray[np.uint16], header: bytes) -> bytes:

@@ -1,10 +1,39 @@
-"""What is known of files before their bytes are moved: small frozen dataclasses."""
+"""What is known of files before their bytes are moved: small frozen dataclasses.
+
+A span need not lie in one place: a codestream may come in fragments, with item headers in between.
+Then the span says where it is interrupted (:func:`pieces_of`, and its inverse :func:`gaps_of`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["FileEntry", "SourceTree", "Span", "Stack"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "MOST_HEADER",
+    "FileEntry",
+    "Frames",
+    "Gap",
+    "Piece",
+    "SourceTree",
+    "Span",
+    "Stack",
+    "gaps_of",
+    "pieces_of",
+]
+
+MOST_HEADER = 64 << 10
+"""Bytes in front of a span that a pixel coding may look at."""
+
+Piece = tuple[int, int]
+"""Offset in the file, and length."""
+
+Gap = tuple[int, int]
+"""A position in header and span, counted from the first byte of the header, and how many bytes of
+the file lie in front of it that belong to neither."""
 
 
 @dataclass(frozen=True)
@@ -16,13 +45,33 @@ class SourceTree:
 
 
 @dataclass(frozen=True)
+class Frames:
+    """Consecutive frames of a file, all of them or some.
+
+    Attributes
+    ----------
+    offset, length, coding, header, gaps
+        Of the span that they are (`Span`).
+    count : int
+        Their number.
+    """
+
+    offset: int
+    length: int
+    count: int
+    coding: str
+    header: int = 0
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True)
 class Span:
     """Bytes of a file that are voxels of a stack.
 
     Attributes
     ----------
     offset, length : int
-        Bytes ``[offset, offset + length)`` of the file.
+        Where its first byte lies in the file, and how many bytes it has.
     stack : int
         Index of the stack in its plan.
     z, slices, step : int
@@ -31,7 +80,9 @@ class Span:
     coding : str
         How the bytes become voxels: a name of ``medzip.dicom.volume.CODINGS``.
     header : int
-        Bytes right in front of the span that the coding needs (a codestream's own header).
+        Bytes in front of the span that the coding needs (a codestream's own header).
+    gaps : tuple of Gap
+        Where header and span are interrupted, in order; only a span of one slice is.
     """
 
     offset: int
@@ -42,6 +93,47 @@ class Span:
     step: int
     coding: str
     header: int = 0
+    gaps: tuple[Gap, ...] = ()
+
+    @property
+    def start(self) -> int:
+        """Where the first byte of its header lies; of the span, if it has none."""
+        return self.offset - self.header - sum(n for at, n in self.gaps if at <= self.header)
+
+    @property
+    def end(self) -> int:
+        """Where the byte behind its last one lies."""
+        return self.offset + self.length + sum(n for at, n in self.gaps if at > self.header)
+
+
+def pieces_of(span: Span) -> tuple[list[Piece], list[Piece]]:
+    """Where the header of a span and the span itself lie in the file, piece by piece."""
+    header: list[Piece] = []
+    body: list[Piece] = []
+    position, offset = 0, span.start
+    whole = span.header + span.length
+    # The end of the header is no gap, but pieces end there.
+    stops = sorted([*span.gaps, (span.header, 0), (whole, 0)])
+    for at, skipped in stops:
+        if at > position:
+            (header if position < span.header else body).append((offset, at - position))
+            offset += at - position
+            position = at
+        offset += skipped
+    return header, body
+
+
+def gaps_of(header: Sequence[Piece], body: Sequence[Piece]) -> tuple[Gap, ...]:
+    """Where header and span are interrupted, by their pieces: the inverse of `pieces_of`."""
+    gaps: list[Gap] = []
+    position = 0
+    last = -1
+    for offset, length in (*header, *body):
+        if last >= 0 and offset > last:
+            gaps.append((position, offset - last))
+        position += length
+        last = offset + length
+    return tuple(gaps)
 
 
 @dataclass(frozen=True)

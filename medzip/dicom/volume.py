@@ -66,12 +66,12 @@ def _jpeg_lossless(fill: int) -> Coding:
         data: bytes, header: bytes, shape: tuple[int, int, int], dtype: str
     ) -> NDArray[np.generic]:
         scan = jpeg_lossless.parse_header(header)
-        if (scan.rows, scan.columns) != shape[1:]:
+        if scan.columns != shape[2] or scan.rows not in (0, shape[1]):
             raise CorruptStreamError(
                 f"expected a frame of {shape[1]} x {shape[2]} voxels, got {scan.rows} x "
                 f"{scan.columns}; keep the file whole"
             )
-        samples = jpeg_lossless.decode_segment(data, scan)
+        samples = jpeg_lossless.decode_segment(data, scan, shape[1])
         return _words_of(samples, scan.precision, dtype).reshape(shape)
 
     def encode(voxels: NDArray[np.generic], header: bytes) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from medzip.dicom.header import REASONS
+from medzip.dicom.reasons import REASONS
 from medzip.models.shelf import network_name
 from medzip.report.charts import BarChart, grouped_bars
 from medzip.report.dataset import read_report_rows

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from medzip.testing.codestreams import Options
+from medzip.testing.dicoms import SYNTAXES, Recipe
 from medzip.testing.networks import FORMS, random_network
 from medzip.testing.packed import Packed, packed
 from medzip.testing.series import Series
@@ -20,7 +22,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from medzip.codec.plain.network import Network
 
-__all__ = ["DTYPES", "few_values", "networks", "series", "slabs", "volumes"]
+__all__ = ["DTYPES", "dicom_files", "few_values", "networks", "series", "slabs", "volumes"]
 
 DTYPES = ("uint8", "int8", "uint16", "int16")
 STYLES = ("smooth", "noise", "flat", "sparse", "extreme", "constant")
@@ -95,3 +97,51 @@ def series(draw: st.DrawFn) -> Series:
     names = draw(st.permutations(range(len(voxels))))
     spacing = draw(st.sampled_from([0.5, 1.0, 2.5]))
     return Series(voxels, tuple(names), spacing)
+
+
+@st.composite
+def dicom_files(draw: st.DrawFn) -> Recipe:
+    """Make DICOM files of every syntax and form (`medzip.testing.dicoms.build`)."""
+    syntax = draw(st.sampled_from(sorted(SYNTAXES)))
+    allocated = draw(st.sampled_from([8, 16, 16, 16, 1, 32]))
+    stored = draw(st.integers(2 if allocated > 1 else 1, min(allocated, 16)))
+    options = Options(
+        predictor=draw(st.integers(1, 7)),
+        transform=draw(st.just(0) | st.integers(0, stored - 1)),
+        restart_rows=draw(st.sampled_from([0, 0, 1, 2])),
+        bit=draw(st.integers(0, 1)),
+        fills=draw(st.sampled_from([0, 0, 1, 3])),
+        lines_later=draw(st.booleans()),
+        notes=draw(st.sampled_from([0, 0, 20, 90000])),
+        more=draw(st.sampled_from([b"", b"", b"\0", b"\0\0\0"])),
+        end=draw(st.sampled_from([True, True, False])),
+    )
+    # CharLS must be told where a scan ends.
+    behind = [b"\xff\xff", b"some padding"] if options.end or "jpeg-ls" not in syntax else []
+    plain = syntax in ("implicit", "explicit", "big")
+    sides = st.integers(16, 24) if "jpeg-ls" in syntax else st.integers(1, 12)  # CharLS has a least
+    return Recipe(
+        syntax=syntax,
+        rows=draw(sides),
+        columns=draw(sides),
+        frames=draw(st.sampled_from([1, 1, 2, 3])),
+        samples=draw(st.sampled_from([1, 1, 1, 1, 3])),
+        planar=draw(st.integers(0, 1)),
+        allocated=allocated,
+        stored=stored,
+        high=draw(st.integers(stored - 1, max(stored, allocated) - 1)),
+        signed=draw(st.booleans()),
+        near=draw(st.sampled_from([0, 0, 0, min(2, (1 << stored) // 2 - 1)])),
+        options=options,
+        fragments=draw(st.sampled_from([1, 1, 2, 3, 40])),
+        table=draw(st.sampled_from(["missing", "empty", "basic", "extended", "wrong"])),
+        delimiters=draw(st.sampled_from([1, 1, 0, 2])),
+        padding=draw(st.sampled_from([b"", b"", b"\0", *behind])),
+        group_lengths=draw(st.booleans()),
+        private=draw(st.booleans()),
+        undefined=draw(st.booleans()),
+        preamble=not plain or draw(st.booleans()),
+        nested=draw(st.integers(0, 3)),
+        after=draw(st.booleans()),
+        seed=draw(st.integers(0, 1 << 16)),
+    )

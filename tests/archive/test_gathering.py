@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from medzip.archive import gathering
 from medzip.archive.gathering import FLAT_GAP, GAP, Gathering, Group
-from medzip.dicom.header import Frames, Header
-from medzip.dicom.records import FileEntry
+from medzip.dicom.header import Header
+from medzip.dicom.records import FileEntry, Frames
 from medzip.dicom.walk import Directory, Link
 
 if TYPE_CHECKING:

@@ -12,21 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from medzip.dicom.encapsulated import single_fragments
+from medzip.dicom.codestream import find_segment
 from medzip.dicom.envelope import EnvelopeReader, EnvelopeWriter
 from medzip.dicom.jpeg_lossless import (
     ScanHeader,
     decode_segment,
     encode_segment,
-    find_segment,
     parse_header,
 )
-from medzip.dicom.recode import reproduce
+from medzip.dicom.recode import Recoding, reproduce
 from medzip.dicom.volume import CODINGS, bytes_of, coding_of, voxels_of
 from medzip.errors import CorruptStreamError, UnsupportedVoxelsError
 
-JPEG_SV1 = "1.2.840.10008.1.2.4.70"
-JPEG_LS = "1.2.840.10008.1.2.4.80"
 # A table with a code for every category: 2 of 2 bits, 15 of 6 bits.
 LENGTHS = bytes([0, 2, 0, 0, 0, 15, *([0] * 10)])
 SYMBOLS = bytes([3, 4, 0, 1, 2, *range(5, 17)])
@@ -106,14 +103,14 @@ def test_lossless_jpeg_segments(
     rows, columns = samples.shape
     header = ScanHeader(rows, columns, 16, predictor, restart, LENGTHS, SYMBOLS)
     data = encode_segment(samples, header, fill)
-    assert np.array_equal(decode_segment(data, header), samples)
+    assert np.array_equal(decode_segment(data, header, rows), samples)
 
 
 @given(data=st.binary(max_size=200))
 def test_broken_segments_never_crash(data: bytes) -> None:
     header = ScanHeader(5, 7, 12, 1, 2, LENGTHS, SYMBOLS)
     try:
-        samples = decode_segment(data, header)
+        samples = decode_segment(data, header, 5)
     except CorruptStreamError:
         return
     assert samples.shape == (5, 7)
@@ -136,15 +133,20 @@ def test_codestreams_of_another_encoder_come_back(bits: int) -> None:
     start, end = find_segment(stream)
     header = parse_header(stream[:start])
     assert (header.rows, header.columns, header.precision) == (40, 56, bits)
-    assert np.array_equal(decode_segment(stream[start:end], header), image)
-    found = reproduce(stream + b"\0", JPEG_SV1, (40, 56), "uint16")
-    assert found is not None
-    assert found[:2] == (start, end)
-    # Of another size than the tags say, or not what the syntax says: kept whole.
-    assert reproduce(stream, JPEG_SV1, (40, 57), "uint16") is None
-    assert reproduce(stream, "1.2.840.10008.1.2.4.90", (40, 56), "uint16") is None
-    assert reproduce(stream[:50], JPEG_SV1, (40, 56), "uint16") is None
-    assert reproduce(b"", JPEG_SV1, (40, 56), "uint16") is None
+    assert np.array_equal(decode_segment(stream[start:end], header, 40), image)
+    found = reproduce(stream + b"\0", (40, 56), "uint16")
+    assert isinstance(found, Recoding)
+    assert found.header == ((0, start),)
+    assert found.body == ((start, end),)
+    # Of another size than the tags say, or broken: kept whole.
+    for other, shape in (
+        (stream, (40, 57)),
+        (stream, (41, 56)),
+        (stream[:50], (40, 56)),
+        (stream[: end - 9], (40, 56)),
+        (b"", (40, 56)),
+    ):
+        assert reproduce(other, shape, "uint16") == "lossless-not-reproduced"
 
 
 @pytest.mark.parametrize("bits", [8, 12, 16])
@@ -159,9 +161,11 @@ def test_jpeg_ls_of_another_encoder_comes_back(bits: int, signed: bool) -> None:
         )
     )
     dtype = f"{'' if signed else 'u'}int{8 if bits == 8 else 16}"
-    found = reproduce(stream, JPEG_LS, (40, 56), dtype)
-    assert found is not None
-    start, end, coding, _header = found
+    found = reproduce(stream, (40, 56), dtype)
+    assert isinstance(found, Recoding)
+    ((start, end),) = found.body
+    coding = found.coding
+    assert found.header == ((0, start),)
     assert coding == "jpeg-ls"
     voxels = voxels_of(stream[start:end], stream[:start], (1, 40, 56), dtype, coding)
     assert np.array_equal(voxels[0].astype(np.uint16) & ((1 << bits) - 1), image)
@@ -176,9 +180,10 @@ def test_jpeg_ls_of_another_encoder_comes_back(bits: int, signed: bool) -> None:
             lossy_error=2,
         )
     )
-    for other in (near, stream[:40], stream[:-40] + stream[-2:], b"\xff\xd8" + bytes(50)):
-        assert reproduce(other, JPEG_LS, (40, 56), dtype) is None
-    assert reproduce(stream, JPEG_LS, (56, 41), dtype) is None
+    assert reproduce(near, (40, 56), dtype) == "lossy"
+    for other in (stream[:40], stream[:-40] + stream[-2:], b"\xff\xd8" + bytes(50)):
+        assert reproduce(other, (40, 56), dtype) == "lossless-not-reproduced"
+    assert reproduce(stream, (56, 41), dtype) == "lossless-not-reproduced"
 
 
 @given(st.binary(max_size=120))
@@ -191,25 +196,10 @@ def test_headers_of_anything(data: bytes) -> None:
 def test_signed_samples_of_fewer_bits() -> None:
     image = np.array([[0, 1, 4095, 4094], [2048, 2047, 7, 4090]], np.uint16)
     stream = imagecodecs.ljpeg_encode(image, bitspersample=12)
-    found = reproduce(stream, JPEG_SV1, (2, 4), "int16")
-    assert found is not None
-    start, end, coding, header = found
-    front = stream[start - header : start]
+    found = reproduce(stream, (2, 4), "int16")
+    assert isinstance(found, Recoding)
+    ((start, end),) = found.body
+    coding, front = found.coding, stream[:start]
     voxels = voxels_of(stream[start:end], front, (1, 2, 4), "int16", coding)
     assert voxels[0].tolist() == [[0, 1, -1, -2], [-2048, 2047, 7, -6]]
     assert bytes_of(voxels, front, coding) == stream[start:end]
-
-
-def test_fragments() -> None:
-    def item(data: bytes, tag: int = 0xE000) -> bytes:
-        return b"\xfe\xff" + tag.to_bytes(2, "little") + len(data).to_bytes(4, "little") + data
-
-    end = item(b"", 0xE0DD)
-    two = item(b"") + item(b"first!") + item(b"second") + end
-    file = io.BytesIO(b"head" + two + b"rest")
-    assert single_fragments(file, 4, len(two) + 8, 2) == [(20, 6), (34, 6)]
-    assert single_fragments(file, 4, len(two) + 8, 1) is None
-    assert single_fragments(file, 4, len(two) + 8, 3) is None
-    for cut in range(4, len(two) + 4):
-        assert single_fragments(io.BytesIO(file.getvalue()[:cut]), 4, cut, 2) is None
-    assert single_fragments(io.BytesIO(b"\0" * 40), 0, 40, 2) is None

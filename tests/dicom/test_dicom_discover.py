@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medzip.dicom.discover import _normal, stack_files
-from medzip.dicom.header import Frames, Header
-from medzip.dicom.records import FileEntry
+from medzip.dicom.header import Header
+from medzip.dicom.records import FileEntry, Frames
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
-from medzip.dicom.header import REASONS, Header, read_header
+from medzip.dicom.header import Header, read_header
+from medzip.dicom.reasons import REASONS
 from medzip.dicom.volume import bytes_of, voxels_of
 
 FOLDER = Path(pydicom.data.__file__).parent
@@ -33,10 +34,12 @@ def header_of(name: str) -> tuple[Path, Header]:
         ("MR_small_bigendian.dcm", ""),
         ("MR_small_padded.dcm", ""),
         ("MR_truncated.dcm", "truncated"),
-        ("ExplVR_BigEndNoMeta.dcm", "not-dicom"),
+        ("ExplVR_BigEndNoMeta.dcm", "no-pixel-data"),
         ("image_dfl.dcm", "deflated"),
-        ("JPEG2000.dcm", "lossy"),
-        ("MR_small_jp2klossless.dcm", "lossless-not-reproduced"),
+        ("JPEG2000.dcm", "unsupported-compression"),
+        ("MR_small_jp2klossless.dcm", "unsupported-compression"),
+        ("MR_small_RLE.dcm", "unsupported-compression"),
+        ("JPEG-lossy.dcm", "lossy"),
         ("SC_rgb_rle.dcm", "colour"),
         ("SC_rgb_jpeg_dcmtk.dcm", "colour"),
         ("rtdose.dcm", "unsupported-bits"),
