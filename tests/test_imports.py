@@ -47,6 +47,7 @@ def command(*arguments: str) -> set[str]:
         ["--help"],
         ["--version"],
         ["compress", "--help"],
+        ["doctor", "--help"],
         ["bench", "--help"],
         ["models", "--help"],
         ["train", "--help"],

@@ -22,6 +22,7 @@ from medzip import __version__
 from medzip.cli.bench import bench
 from medzip.cli.compress import compress
 from medzip.cli.console import show_error
+from medzip.cli.doctor import doctor
 from medzip.cli.models import models
 from medzip.cli.papers import papers
 from medzip.cli.recompress import recompress
@@ -88,7 +89,7 @@ def _options(
     """Options of the command itself."""
 
 
-for _command in (compress, restore, verify, inspect, recompress, sample, train, report):
+for _command in (compress, restore, verify, inspect, recompress, sample, train, report, doctor):
     # why a function has many parameters helps nobody who calls it
     app.command(help=(_command.__doc__ or "").partition("Many parameters")[0])(_command)
 app.add_typer(models, name="models")

@@ -24,11 +24,12 @@ from medzip.compiled.telling import COST, TELLING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["compiled_by_source", "kernel", "places_of", "source_digest"]
+__all__ = ["compiled_by_source", "kept_places", "kernel", "places_of", "source_digest"]
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
 _here: ContextVar[Places | None] = ContextVar("places", default=None)
+_used: dict[Places, None] = {}
 
 
 def source_digest(source: Path) -> str:
@@ -76,11 +77,18 @@ def compiled_by_source(*sources: Path) -> Iterator[None]:
     from medzip.compiled.kept import keep_kernels
 
     keep_kernels(_here)
-    before = _here.set(places_of(*sources))
+    places = places_of(*sources)
+    _used[places] = None
+    before = _here.set(places)
     try:
         yield
     finally:
         _here.reset(before)
+
+
+def kept_places() -> tuple[Places, ...]:
+    """Where the kernels are kept that this process has defined so far."""
+    return tuple(_used)
 
 
 def kernel(file: str) -> Callable[[Function], Function]:

@@ -69,6 +69,11 @@ class Engine:
         self._head = Product(padded, capacity, exact_int8)
         self._work = fresh_work(network, layout, slabs, self._products[0].inputs)
 
+    @property
+    def product_kernels(self) -> tuple[str, ...]:
+        """What multiplies, a layer (`Product.kernel`)."""
+        return tuple(product.kernel for product in (*self._products, self._head))
+
     @one_thread()
     def encode(
         self, values: list[np.ndarray], origins: list[int], counts: list[int]

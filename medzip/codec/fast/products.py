@@ -82,6 +82,11 @@ class Product:
             self._float_inputs = torch.zeros(inner * capacity)
             self._float_sums = torch.zeros(rows * capacity)
 
+    @property
+    def kernel(self) -> str:
+        """What multiplies: "int8", or "float32" where that is not proven exact for the shape."""
+        return "int8" if self._int8 else "float32"
+
     def input_view(self, width: int) -> np.ndarray:
         """Where the inputs go: int8 (inner, width), to be written before the call."""
         return self.inputs[: self._inner * width].reshape(self._inner, width)
