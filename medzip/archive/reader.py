@@ -19,6 +19,7 @@ from medzip.archive.staging import CHUNK
 from medzip.codec import decode_slab
 from medzip.codec.parts import read_header
 from medzip.dicom.envelope import EnvelopeReader
+from medzip.dicom.pinned import encoder_fault, fault_of
 from medzip.dicom.records import pieces_of
 from medzip.dicom.volume import bytes_of, coding_of
 from medzip.errors import ArchiveError, CorruptStreamError, MedZipError
@@ -244,7 +245,7 @@ class ObjectReader:
         if written != span.length:
             raise CorruptStreamError(
                 f"{self.path.name}: expected {span.length} bytes of pixels, got {written}; "
-                "restore the object from a copy"
+                f"{encoder_fault(span.coding) or 'restore the object from a copy'}"
             )
 
     def _guard(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -391,4 +392,7 @@ def file_digests(reader: ObjectReader) -> Iterator[tuple[FileEntry, str]]:
         for piece in pieces:
             digest.update(piece)
             size += len(piece)
-        yield file, digest.hexdigest() if size == file.size else f"of {size} bytes"
+        found = digest.hexdigest() if size == file.size else f"of {size} bytes"
+        if found != file.sha256 and (fault := fault_of(file)):
+            found = f"{found} ({fault})"
+        yield file, found

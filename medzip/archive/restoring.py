@@ -15,6 +15,7 @@ from medzip.archive.reader import ObjectReader
 from medzip.archive.records import LEAST_DIGITS, NAME_DIGITS, Failure
 from medzip.archive.refusing import check_restore
 from medzip.archive.summary import Event
+from medzip.dicom.pinned import fault_of
 from medzip.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -235,7 +236,9 @@ def _restore_object(path: Path, wanted: set[str], dest: str, scratch: str) -> Re
                             pass
                     continue
                 with _failing(result, key, said):
-                    errors = write_files(root, scratch, targets, pieces, str(path))
+                    fault = fault_of(file)
+                    origin = f"{path} ({fault})" if fault else str(path)
+                    errors = write_files(root, scratch, targets, pieces, origin)
                     result.files += len(targets) - len(errors)
                     result.raw_bytes += file.size * (len(targets) - len(errors))
                     for entry, error in errors:

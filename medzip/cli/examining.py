@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medzip.units import size_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -79,7 +81,7 @@ def _machine() -> Finding:
     machine = this_machine()
     asked = os.environ.get("OMP_NUM_THREADS", "")
     there = os.cpu_count() or 1
-    text = f"{machine.title} of {there}, {_readable(machine.memory_bytes)} of memory"
+    text = f"{machine.title} of {there}, {size_text(machine.memory_bytes)} of memory"
     if asked:
         text += f", OMP_NUM_THREADS={asked}"
     facts = {
@@ -146,7 +148,7 @@ def _kernels() -> Finding:
     header = jpeg_lossless.ScanHeader(2, 3, 16, 1, 0, *table)
     samples = np.arange(6, dtype=np.uint16).reshape(2, 3)
     segment = jpeg_lossless.encode_segment(samples, header, 1)
-    if not np.array_equal(jpeg_lossless.decode_segment(segment, header), samples):
+    if not np.array_equal(jpeg_lossless.decode_segment(segment, header, 2), samples):
         wrong.append("lossless JPEG")
     seconds = time.perf_counter() - began
     folders = sorted({str(place.written.folder) for place in kept_places() if place.written})
@@ -297,14 +299,10 @@ def _writable(folder: Path, remedy: str) -> Finding:
     except OSError as error:
         return Finding(State.FAILS, f"{folder} cannot be written: {error.strerror}", remedy, facts)
     facts["writable"] = True
-    text = f"{folder} can be written, {_readable(free)} free"
+    text = f"{folder} can be written, {size_text(free)} free"
     if free < _FREE:
         return Finding(State.OK, text, "that is little: free some, or name another disk", facts)
     return Finding(State.OK, text, facts=facts)
-
-
-def _readable(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"
 
 
 CHECKS: dict[str, Callable[[], Finding]] = {

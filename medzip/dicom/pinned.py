@@ -25,7 +25,9 @@ from medzip.errors import MedZipError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PINNED", "encoder_fault", "golden", "golden_voxels"]
+    from medzip.dicom.records import FileEntry
+
+__all__ = ["PINNED", "encoder_fault", "fault_of", "golden", "golden_voxels"]
 
 PINNED = {"jpeg-ls": "pyjpegls"}
 """Codings whose encoder is of another package, and that package."""
@@ -55,6 +57,12 @@ def golden_voxels(bits: int, dtype: str, shape: tuple[int, int, int]) -> NDArray
         values -= values >> (bits - 1) << bits
     voxels: NDArray[np.generic] = values.astype(dtype)
     return voxels
+
+
+def fault_of(file: FileEntry) -> str:
+    """What is wrong with an encoder that gives bytes of a file back; "" if nothing."""
+    faults = map(encoder_fault, sorted({span.coding for span in file.spans}))
+    return next(filter(None, faults), "")
 
 
 @cache

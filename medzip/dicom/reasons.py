@@ -37,5 +37,8 @@ REASONS = {
     "lossless-not-reproduced": "lossless JPEG or JPEG-LS whose bytes do not come back when it is "
     "decoded and encoded again (tried); archive the file uncompressed (dcmdjpeg, dcmdjpls) if its "
     "bytes need not come back",
+    "encoder-changed": "JPEG-LS where the encoder that is installed gives other bytes than the one "
+    "that archives are written with, so that the file might not come back elsewhere; install the "
+    "version that `medzip doctor` names, and compress again",
 }
 """By key, which is what reports count: what is so, and what to do about it."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medzip.dicom.codestream import LOSSLESS, LS, read_codestream
+from medzip.dicom.pinned import encoder_fault
 from medzip.dicom.volume import bytes_of, voxels_of
 from medzip.errors import MedZipError
 
@@ -74,6 +75,8 @@ def reproduce(frame: bytes, shape: tuple[int, int], dtype: str) -> Recoding | st
         codings = _CODINGS[stream.process]
         voxels = voxels_of(data, header, (1, *shape), dtype, codings[0])  # all decode alike
         voxels = np.ascontiguousarray(voxels)
+        if any(map(encoder_fault, codings)):
+            return "encoder-changed"
         for coding in codings:
             again = bytes_of(voxels, header, coding)
             if again and data.startswith(again):

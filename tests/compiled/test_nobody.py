@@ -31,7 +31,7 @@ from medzip.dicom.jpeg_lossless import ScanHeader, decode_segment, encode_segmen
 symbols = bytes([3, 4, 0, 1, 2, *range(5, 17)])
 header = ScanHeader(5, 7, 16, 1, 0, bytes([0, 2, 0, 0, 0, 15, *([0] * 10)]), symbols)
 samples = np.arange(35, dtype=np.uint16).reshape(5, 7)
-assert (decode_segment(encode_segment(samples, header, 1), header) == samples).all()
+assert (decode_segment(encode_segment(samples, header, 1), header, 5) == samples).all()
 print(json.dumps([COUNTS.loaded, COUNTS.compiled, COUNTS.kept]))
 """
 

@@ -112,7 +112,8 @@ def test_inputs(reason: str, content: bytes, tmp_path: Path) -> None:
 
 
 def test_every_reason_has_an_input_and_a_row_in_the_docs() -> None:
-    assert set(CASES) - {""} == set(REASONS)
+    # how the one that is left comes about: test_pinned.py
+    assert set(CASES) - {""} == set(REASONS) - {"encoder-changed"}
     assert all(CASES.values())
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \| (.+) \|$", DOCS, re.MULTILINE)
     assert {name: f"{what}; {remedy}" for name, what, remedy in rows if name in REASONS} == REASONS
