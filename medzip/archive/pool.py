@@ -16,14 +16,15 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from multiprocessing import util
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor, Future
     from multiprocessing.context import BaseContext
 
-__all__ = ["fan_out", "in_order", "new_pool", "pool_of"]
+__all__ = ["abandon", "fan_out", "in_order", "new_pool", "pool_of"]
 
 
 def _can_have_server() -> bool:
@@ -77,9 +78,27 @@ class _Process(Process):
             named = {name: vars(script).pop(name) for name in _NAMES if name in vars(script)}
             script.__spec__ = None  # missing it would be an error
             try:
-                super().start()
+                with _without_interrupts():
+                    super().start()
             finally:
                 vars(script).update(named)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Start what is started here deaf to Ctrl-C, which goes to all processes of a terminal.
+
+    The server, too, which this may start: it takes seconds to get ready, and would tell where it
+    was. What Ctrl-C means is for this process to decide.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Context(Context):
@@ -107,12 +126,41 @@ def _end_server() -> None:
         stop()
 
 
+def _server_pid() -> int | None:
+    """The server's process, where one has been started."""
+    from multiprocessing import forkserver
+
+    pid: int | None = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    return pid
+
+
+def abandon(code: int) -> NoReturn:
+    """End this process at once, and its workers; they may have minutes of work in hand.
+
+    What they were at is as if they had been killed: the next run goes on from it. Semaphores are
+    given back here, or a process that watches them would complain on the terminal.
+    """
+    threading.excepthook = lambda _: None  # of threads that miss their workers
+    server = _server_pid()
+    if server is not None:  # first, or it would go on to start what needs those semaphores
+        with suppress(ProcessLookupError):
+            os.kill(server, signal.SIGKILL)
+    for worker in multiprocessing.active_children():
+        worker.kill()
+    with suppress(Exception):
+        util._run_finalizers(0)  # type: ignore[attr-defined]  # those that wait for nobody
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(code)
+
+
 def _start(environment: Mapping[str, str]) -> None:
     """Make a worker use one core, as there are as many workers as cores, and die with its parent.
 
     A worker that outlives a killed run would write beside the next one.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be kept from them
     threading.Thread(target=_follow_parent, daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)

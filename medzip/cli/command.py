@@ -1,7 +1,7 @@
 """The ``medzip`` command.
 
-Exit codes: 0 done, 1 something failed or does not match, 2 usage. Results go to stdout, messages
-and progress (only on a terminal) to stderr.
+Exit codes: 0 done, 1 something failed or does not match, 2 usage, 130 Ctrl-C. Results go to stdout,
+messages and progress (only on a terminal) to stderr.
 
 A subcommand imports what it needs when it runs, so that `medzip --help` is there at once. Other
 packages add subcommands through an entry point group: a name, and a :class:`typer.Typer`. So the

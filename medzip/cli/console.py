@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
+import signal
 import sys
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,9 @@ __all__ = [
     "show_objects",
     "sizes",
 ]
+
+STOPPED = 128 + signal.SIGINT
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 def show_line(text: str) -> None:
@@ -144,9 +148,28 @@ def progress() -> Iterator[Callable[[Event], None]]:
             if event.stage == "encode" and event.done == event.total:
                 shown.remove_task(bars.pop(title))
 
-        try:
-            yield on_event
-        except KeyboardInterrupt:
+        def stop(*_: object) -> None:
+            from medzip.archive.pool import abandon
+
             shown.stop()
             console.print("medzip: stopped; run again to go on where it was")
-            os._exit(1)  # workers follow; to wait for what they have in hand would take minutes
+            abandon(STOPPED)
+
+        with _on_interrupt(stop):
+            yield on_event
+
+
+@contextmanager
+def _on_interrupt(stop: Callable[..., None]) -> Iterator[None]:
+    """Call this when Ctrl-C comes, wherever the program is by then.
+
+    No exception is raised: whoever waits for workers would wait on for what they have in hand.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
