@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.metadata import PackageNotFoundError
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -17,8 +19,7 @@ from medzip.dicom import pinned
 from medzip.testing.archives import archive_here
 from medzip.testing.series import write_series
 
-if TYPE_CHECKING:
-    from pathlib import Path
+OUTPUTS = (Path(__file__).parents[1] / "docs" / "outputs.md").read_text()
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -41,6 +42,11 @@ def test_all_that_is_needed_works_here(tmp_path: Path) -> None:
     assert (code, found["ok"]) == (0, True), out
     checks = found["checks"]
     assert set(checks) == {*CHECKS, "archive"}
+    rows = OUTPUTS.partition("### `medzip doctor`")[2].partition("\n### ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)) == set(found)
+    for check in checks.values():
+        assert {"state", "text", "remedy", "facts"} == set(check)
+        assert all(f"`{key}`" in rows for key in check)
     assert {check["state"] for check in checks.values()} <= {"ok", "absent"}
     versions = checks["packages"]["facts"]["versions"]
     assert {"numba", "numpy", "torch", "zarr", "pydicom", "pyjpegls"} <= set(versions)

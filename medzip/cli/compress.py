@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from medzip.cli.console import end, progress, ratio, show_json, show_line, show_objects, sizes
+from medzip.cli.console import (
+    end,
+    progress,
+    ratio,
+    show_json,
+    show_line,
+    show_note,
+    show_objects,
+    sizes,
+)
 from medzip.cli.options import (
     AllowEmpty,
     Json,
@@ -50,8 +59,18 @@ def compress(
         )
         for reason, count in summary.kept_whole.items():
             show_line(f"kept whole: {count} ({reason})")
+        if "encoder-changed" in summary.kept_whole:
+            _show_encoders()
         for record in summary.objects:
             for trial in record.trials:
                 if trial.chosen:
                     show_line(f"{record.name}: {trial.name}, {trial.reason}")
     end(summary.failures)
+
+
+def _show_encoders() -> None:
+    """Name the encoders that are not those of the archives, and what to install."""
+    from medzip.dicom.pinned import PINNED, encoder_fault
+
+    for fault in filter(None, map(encoder_fault, PINNED)):
+        show_note(fault)

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import jpeg_ls
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from medzip import archive
 from medzip.archive import restore, verify
+from medzip.cli import app
 from medzip.dicom import pinned
 from medzip.dicom.header import read_header
 from medzip.dicom.pinned import PINNED, encoder_fault, golden, golden_voxels
@@ -144,6 +147,10 @@ def test_what_cannot_be_held_is_not_written_and_the_rest_comes_back(
     summary = archive_here([source], after)
     assert summary.ok
     assert summary.kept_whole == {"encoder-changed": 1 + (stand_in is other_bytes)}
+    monkeypatch.setattr(archive, "compress", lambda *_, **__: summary, raising=False)
+    told = CliRunner().invoke(app, ["compress", str(source), str(tmp_path / "new")])
+    assert "(encoder-changed)" in told.stdout
+    assert "pip install pyjpegls==1.5.1" in told.stderr
     assert restore(after, tmp_path / "out").ok
     same(source, tmp_path / "out")
     assert verify(after).ok
