@@ -28,8 +28,10 @@ LOSSLESS, LS = 0xC3, 0xF7
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _FRAMES = {*range(0xC0, 0xD0), LS} - {0xC4, 0xC8, 0xCC}  # but DHT, JPG and DAC
 _NOTES = {*range(0xE0, 0xF0), 0xFE}  # application data, comments
-_END = re.compile(rb"\xff+[\x80-\xcf\xd8-\xfe]")  # any marker but a restart
-_FILL = re.compile(rb"\xff+(?=\xff[\xd0-\xd7])")  # fill bytes in front of a restart
+# Runs of ones are looked at once, from their begin: a segment may be nothing else.
+_END = re.compile(rb"(?<!\xff)\xff++[\x80-\xcf\xd8-\xfe]")  # any marker but a restart
+_FILL = re.compile(rb"(?<!\xff)(\xff+)\xff[\xd0-\xd7]")  # fill bytes in front of a restart
+_ONES = re.compile(rb"\xff*")
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,11 @@ def segments(codestream: bytes) -> Iterator[tuple[int, int, int]]:
         raise CorruptStreamError("expected a JPEG codestream, got none; keep the file whole")
     at = 2
     while at + 4 <= len(codestream) and codestream[at] == 0xFF:
+        ones = _ONES.match(codestream, at)
+        at = ones.end() - 1 if ones else at  # fill bytes
+        if at + 4 > len(codestream):
+            break
         marker = codestream[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-            continue
         end = at + 2 + (codestream[at + 2] << 8 | codestream[at + 3])
         if marker == _EOI or end < at + 4 or end > len(codestream):
             break
@@ -132,6 +135,6 @@ def _segment(codestream: bytes, start: int) -> Iterator[Range]:
     found = _END.search(codestream, start)
     end = found.start() if found else len(codestream)
     for fill in _FILL.finditer(codestream, start, end):
-        yield start, fill.start()
-        start = fill.end()
+        yield start, fill.start(1)
+        start = fill.end(1)
     yield start, end

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct, error
@@ -18,12 +19,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-__all__ = ["WINDOW", "Elements", "Parsed", "Unusual", "Values", "read_elements"]
+__all__ = ["WINDOW", "Elements", "Parsed", "Unusual", "Values", "read_deflated", "read_elements"]
 
 WINDOW = 64 << 10
 """Bytes of a file that are looked at at once: nearly all headers end before."""
 
 _WIDEST = 64 << 20  # of one element, to be walked: groups of ten thousands of frames
+_MOST_WALKED = 64 << 20  # bytes that are looked at, however long the header
+_MOST_ITEMS = 1 << 20  # of a sequence: each becomes an object
+_INFLATED = 1 << 20  # bytes of a deflated dataset that are looked at: they say whose it is
 _DEEPEST = 16  # sequences within sequences
 _NEVER = sys.maxsize
 _UNDEFINED = 0xFFFFFFFF
@@ -52,6 +56,7 @@ _SPECIAL = {*_NAMES, *_PIXELS, _ITEM_END, _CHARACTER_SET}
 _SHORT = set(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 _LONG = set(b"OB OD OF OL OW OV SQ SV UC UN UR UT UV".split())
 _IMPLICIT = b"1.2.840.10008.1.2"
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
 _EXPLICIT = re.compile(rb"1\.2\.840\.10008\.1\.2\.(1|5|4\.[0-9.]+)")
 _UID = re.compile(rb"[0-9.]*[\0 ]*")
 _INTEGER = re.compile(rb" *[+-]?[0-9]{1,10}[\0 ]*")
@@ -164,12 +169,15 @@ def read_elements(start: bytes, file: BinaryIO, size: int) -> Parsed:
     data, base, window = start, 0, len(start)
     try:
         syntax, at = _meta(data)
+        if syntax == _DEFLATED:
+            raise Unusual
         # Group 0, and a form other than the syntax says, are read in ways of their own.
         if data[at : at + 2] == b"\0\0" or (syntax == _IMPLICIT and _like_a_vr(data, at)):
             raise Unusual
     except error as short:
         raise Unusual from short
     implicit = syntax == _IMPLICIT
+    walked = 0
     while len(data) == min(window, size - base):
         begun = at
         at = _walk(data, at, _NEVER, implicit, found, 0)
@@ -181,7 +189,10 @@ def read_elements(start: bytes, file: BinaryIO, size: int) -> Parsed:
         # The element here reaches beyond the window: it begins the next one, a wider one if it
         # began this one.
         window = max(WINDOW, len(data) * 8) if at == begun else WINDOW
+        walked += len(data)
         if base + at > size or base + len(data) == size or window > _WIDEST:
+            break
+        if walked > _MOST_WALKED:
             break
         base += at
         file.seek(base)
@@ -209,9 +220,31 @@ def _meta(data: bytes) -> tuple[bytes, int]:
         elif tag == _SYNTAX or (tag == _GROUP_LENGTH and at != 132):
             raise Unusual
         at = value + length
-    if syntax != _IMPLICIT and not _EXPLICIT.fullmatch(syntax):
+    if syntax not in (_IMPLICIT, _DEFLATED) and not _EXPLICIT.fullmatch(syntax):
         raise Unusual
     return syntax, at
+
+
+def read_deflated(start: bytes) -> Elements:
+    """Read the first elements of a file whose dataset is deflated (PS3.5 A.5).
+
+    Whatever follows is not inflated: a few bytes may stand for gigabytes.
+
+    Raises
+    ------
+    Unusual
+        It is not that, or broken.
+    """
+    found = Elements()
+    try:
+        syntax, at = _meta(start)
+        if syntax != _DEFLATED:
+            raise Unusual
+        dataset = zlib.decompressobj(-zlib.MAX_WBITS).decompress(start[at:], _INFLATED)
+        _walk(dataset, 0, _NEVER, False, found, 0)
+    except (zlib.error, error) as broken:
+        raise Unusual from broken
+    return found
 
 
 def _walk(data: bytes, at: int, end: int, implicit: bool, found: Elements, depth: int) -> int:
@@ -275,7 +308,7 @@ def _items(
         at += 8
         if tag == _SEQUENCE_END and end == _NEVER and length == 0:
             return items, at
-        if tag != _ITEM:
+        if tag != _ITEM or len(items) == _MOST_ITEMS:
             raise Unusual
         item = Elements()
         stop = _NEVER if length == _UNDEFINED else at + length

@@ -25,7 +25,7 @@ ITEM = b"\xfe\xff\x00\xe0"
 _START = b"\xff\xd8"  # of an image (JPEG, JPEG-LS)
 
 
-def fragments(file: BinaryIO, offset: int, size: int, limit: int) -> list[Fragment]:
+def fragments(file: BinaryIO, offset: int, size: int, limit: int) -> tuple[list[Fragment], bool]:
     """Items of the sequence that begins at ``offset``; that of the offset table is among them.
 
     Where no further item begins it ends, with or without a delimiter; an item that is longer than
@@ -39,18 +39,27 @@ def fragments(file: BinaryIO, offset: int, size: int, limit: int) -> list[Fragme
         Where the value of the pixel data element starts; length of the file.
     limit : int
         The most items; one more is enough to see that there are more.
+
+    Returns
+    -------
+    items : list of Fragment
+        In their order.
+    whole : bool
+        Whether the last one is there to its end.
     """
     found: list[Fragment] = []
+    whole = True
     while len(found) <= limit:
         file.seek(offset)
         head = file.read(10)
         if len(head) < 8 or head[:4] != ITEM or offset + 8 > size:
             break
         (length,) = struct.unpack_from("<I", head, 4)
+        whole = length <= size - offset - 8
         length = min(length, size - offset - 8)
         found.append((offset + 8, length, head[8:][:length]))
         offset += 8 + length
-    return found
+    return found, whole
 
 
 def by_start(items: Sequence[Fragment]) -> list[list[Piece]]:

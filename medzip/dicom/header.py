@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from medzip.dicom.elements import WINDOW, Elements, Parsed, Values, read_elements
+from medzip.dicom.bounded import Bounded
+from medzip.dicom.elements import WINDOW, Elements, Parsed, Values, read_deflated, read_elements
 from medzip.dicom.pixels import find_frames
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ _TAGS = [
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
 ]
-_DEFLATED = "1.2.840.10008.1.2.1.99"
+_DEFLATED = re.compile(rb"\x02\0\x10\0UI\x16\x001\.2\.840\.10008\.1\.2\.1\.99")
 # Files of before 1993 and raw datasets have neither preamble nor magic (PS3.10 7.1): they begin
 # with an element of group 2 or 8, and big-endian ones say its VR.
 _RAW = re.compile(rb"[\x02\x08]\0.\0|\0[\x02\x08]\0.[A-Z]{2}", re.DOTALL)
+_META = 4096  # bytes in which the meta information ends
 _AT_ONCE = 1 << 20
 
 
@@ -149,6 +151,8 @@ def _header(start: bytes, file: BinaryIO, size: int) -> Header:
     """Header of an open file by its first bytes, :data:`WINDOW` of them or more."""
     if start[128:132] != b"DICM" and not _RAW.match(start):
         return Header("", "not-dicom")
+    if _DEFLATED.search(start, 0, _META):  # pydicom would inflate all of it
+        return Header(_uid_of_deflated(start), "deflated")
     try:
         return _describe(read_elements(start, file, size), file, size)
     except Exception as error:
@@ -156,6 +160,14 @@ def _header(start: bytes, file: BinaryIO, size: int) -> Header:
             raise
     file.seek(0)
     return _by_pydicom(file, size)
+
+
+def _uid_of_deflated(start: bytes) -> str:
+    """SeriesInstanceUID of a file whose dataset is deflated, if its first bytes say it."""
+    try:
+        return str(read_deflated(start).get("SeriesInstanceUID") or "")
+    except Exception:  # of pydicom's kind, see below
+        return ""
 
 
 def _by_pydicom(file: BinaryIO, size: int) -> Header:
@@ -168,7 +180,10 @@ def _by_pydicom(file: BinaryIO, size: int) -> Header:
     with warnings.catch_warnings(), config.disable_value_validation():
         warnings.simplefilter("ignore")
         try:
-            data = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+            bounded: Any = Bounded(file)
+            data = pydicom.dcmread(
+                bounded, stop_before_pixels=True, force=True, specific_tags=_TAGS
+            )
             syntax = str(data.file_meta.get("TransferSyntaxUID") or "")
             implicit, little = data.original_encoding
             end = file.tell()
@@ -196,8 +211,6 @@ def _describe(parsed: Parsed, file: BinaryIO, size: int) -> Header:
     uid = str(data.get("SeriesInstanceUID") or "")
     if not syntax and not data:
         return Header(uid, "not-dicom")
-    if syntax == _DEFLATED:
-        return Header(uid, "deflated")
     image, runs, reason = find_frames(parsed, file, size)
     if image is None or reason:
         return Header(uid, reason, syntax)

@@ -84,6 +84,8 @@ def _parse(header: bytes) -> ScanHeader:
             while body:
                 lengths = body[1:17]
                 count = sum(lengths)
+                if len(body) < 17 + count:
+                    raise _not_ours("a table that ends early")
                 tables[body[0]] = lengths, body[17 : 17 + count]
                 body = body[17 + count :]
         elif marker == _DRI:

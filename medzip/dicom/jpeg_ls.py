@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["decode_segment", "encode_segment", "precision_of"]
 
 _EOI = b"\xff\xd9"
-_ZEROS = 64  # behind a scan that belong to it, at most
+_ZEROS = 16  # behind a scan that belong to it, at most
 
 
 def precision_of(header: bytes) -> int:

@@ -171,7 +171,7 @@ def _encapsulated(
     syntax: str, image: Image, file: BinaryIO, place: Range
 ) -> tuple[list[Frames], str]:
     """Frames of a sequence of fragments, which begins and ends at most at ``place``."""
-    items = fragments(file, *place, _MOST_FRAMES)
+    items, whole = fragments(file, *place, _MOST_FRAMES)
     if len(items) > _MOST_FRAMES:
         return [], "too-many-frames"
     if syntax in _WORDS:
@@ -180,7 +180,8 @@ def _encapsulated(
             return [_frame((), frame, _coding(syntax, image)) for frame in frames], ""
     streams = by_start(items)
     if streams and not _VIDEO.fullmatch(syntax):
-        return _codestreams(streams, image, file)
+        coded, reason = _codestreams(streams, image, file)
+        return coded, reason if whole or reason != "lossless-not-reproduced" else "truncated"
     return [], "truncated" if syntax == _ENCAPSULATED else _of_syntax(syntax)
 
 

@@ -26,8 +26,8 @@ REASONS = {
     "coded",
     "out-of-proportion": "so many voxels in so few compressed bytes that decoding takes too long; "
     "look whether the file is what it should be",
-    "truncated": "pixel data of fewer whole frames than the header says; fetch the file again "
-    "from where it came",
+    "truncated": "pixel data that end within a frame, or hold fewer than the header says; fetch "
+    "the file again from where it came",
     "unknown-syntax": "a transfer syntax that this version does not know, or that is not the one "
     "of the pixel data; archive the file uncompressed if it is large",
     "lossy": "pixels compressed with loss; nothing to be done, they are small already",

@@ -11,9 +11,11 @@ import pytest
 import zstandard
 
 from medzip import archive as steps
-from medzip.archive.layout import canonical_json
+from medzip.archive import archive_lock
+from medzip.archive.layout import canonical_json, work_path
 from medzip.archive.manifest import read_manifest
 from medzip.archive.reader import ObjectReader
+from medzip.archive.unpacking import unpack
 from medzip.errors import ArchiveError, CorruptStreamError
 from medzip.testing.archives import archive_here, same
 from medzip.testing.codestreams import Options
@@ -57,6 +59,16 @@ def test_they_come_back(archive: Path, tmp_path: Path) -> None:
     assert steps.verify(archive).ok
     assert steps.restore(archive, tmp_path / "out").ok
     same(archive.parent / "source", tmp_path / "out")
+
+
+def test_they_are_laid_out_without_their_sources(archive: Path) -> None:
+    path = object_of(archive)
+    with archive_lock(archive):
+        staged = unpack(archive, path.stem)
+    with ObjectReader(path) as reader:
+        data = (work_path(archive, staged.key) / "manifest.json").read_bytes()
+        described = read_manifest(data, path.name)
+        assert described.files == reader.manifest.files
 
 
 def test_a_broken_slab_costs_no_file_without_voxels(

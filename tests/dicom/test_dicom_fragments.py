@@ -102,17 +102,19 @@ def test_fragments(sizes: list[int], ends: int, start: int, length: int) -> None
     parts = [bytes([65 + n]) * size for n, size in enumerate(sizes)]
     content = b"head" + b"".join(map(item, parts)) + item(b"", 0xE0DD) * ends
     file = io.BytesIO(content)
-    found = fragments(file, 4, len(content), 100)
+    found, whole_item = fragments(file, 4, len(content), 100)
+    assert whole_item
     assert [content[at : at + n] for at, n, _ in found] == parts
     assert [first for _, _, first in found] == [part[:2] for part in parts]
     pieces = [(at, n) for at, n, _ in found]
     whole = b"".join(parts)
     assert joined(file, cut(pieces, start, start + length), 99) == whole[start : start + length]
     assert joined(file, pieces, 5) == whole[:5]
-    assert len(fragments(file, 4, len(content), 3)) == min(4, len(parts))
+    assert len(fragments(file, 4, len(content), 3)[0]) == min(4, len(parts))
     for end in range(4, len(content)):
-        some = fragments(io.BytesIO(content[:end]), 4, end, 100)
+        some, whole_item = fragments(io.BytesIO(content[:end]), 4, end, 100)
         assert all(at + n <= end for at, n, _ in some)
+        assert whole_item == (not some or some[-1][:2] == found[len(some) - 1][:2])
 
 
 def test_frames_of_fragments() -> None:

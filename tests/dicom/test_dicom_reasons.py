@@ -81,6 +81,7 @@ CASES: dict[str, list[bytes]] = {
     "truncated": [
         build(Recipe())[:-1],
         build(Recipe("encapsulated", frames=2, delimiters=0))[:-50],
+        build(replace(LOSSLESS, delimiters=0))[:-20],
         build(replace(LOSSLESS, frames=3)).replace(b"IS\2\x003\0", b"IS\2\x0099"),
     ],
     "unknown-syntax": [build(Recipe("unknown"))],
