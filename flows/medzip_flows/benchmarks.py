@@ -1,12 +1,14 @@
 """The papers' six benchmarks on a cohort of volumes, on a Dask cluster.
 
     medzip flow benchmarks COHORT OUT [--unseen FOLDER] [--size small] [--results JSON]
-                               [--document MARKDOWN] [--workers 2 | --cluster YAML | --scheduler A]
+                               [--document MARKDOWN] [--pictures]
+                               [--workers 2 | --cluster YAML | --scheduler A]
 
 A run that was stopped goes on: models that are done lie in OUT/jobs, a training that was killed in
-OUT/work. OUT gets rows.parquet, pictures/ (heat tables, residuals) and reproduction.json;
-`--results` and `--document` say where else the figures and the page go. Exit codes: 0 done, 1
-something failed (the figures of all else are there), 2 usage.
+OUT/work. OUT gets rows.parquet, pictures/ (heat tables; with --pictures residual slices, to be
+guarded as the images) and reproduction.json; `--results` and `--document` say where else the
+figures and the page go. Exit codes: 0 done, 1 something failed (the figures of all else are there),
+2 usage.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ def run_benchmarks(
     results: str | None = None,
     document: str | None = None,
     device: str = "auto",
+    pictures: bool = False,
     where: Where = LOCAL,
 ) -> dict[str, Any]:
     """Train and measure the papers' models on a cohort, and write what came out.
@@ -67,6 +70,8 @@ def run_benchmarks(
         Where the figures (JSON) and the page (Markdown) go beside OUT.
     device : str
         "cpu", "cuda" or "auto". Where workers offer the Dask resource GPU, models train on it.
+    pictures : bool
+        Whether residual slices of the volumes are kept and drawn: guard them as the images.
     where : Where
         As `archive_cohort` has it.
 
@@ -88,7 +93,7 @@ def run_benchmarks(
         members = choose_cohort(cohort, unseen, chosen)
         with workers_at(where) as workers:
             with on_gpu(workers.runner):
-                run = {"folder": out, "device": device, **volumes}
+                run = {"folder": out, "device": device, "pictures": pictures, **volumes}
                 models = {
                     job.key: workers.begin(measure_model, label=job.key, job=job, **run)
                     for job in plan_jobs(chosen)
@@ -106,7 +111,7 @@ def run_benchmarks(
         trained = [done[key] for key in models if key in done]
         rows = [row for name in others for row in done.get(name, ())]
         found = collect(chosen, members, trained, rows)
-        paths = write_run(found, Path(out), results, document)
+        paths = write_run(found, Path(out), results, document, pictures=pictures)
         _artifacts(found, paths["document"])
     return {"models": len(trained), "failed": sorted(failed)} | paths
 

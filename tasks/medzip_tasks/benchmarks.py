@@ -39,6 +39,7 @@ def measure_model(
     job: Job,
     folder: str,
     device: str,
+    pictures: bool,
 ) -> JobResult:
     """Train and measure one model; a job that is done is read, a killed one goes on.
 
@@ -51,7 +52,8 @@ def measure_model(
         log.info("%s: step %d of %d, loss %.4f%s", label, point.step, point.steps, point.loss, held)
 
     try:
-        return run_job(job, _cohort(cohort, unseen, size), size, Path(folder), device, tell)
+        members = _cohort(cohort, unseen, size)
+        return run_job(job, members, size, Path(folder), device, tell, pictures=pictures)
     except Exception as error:
         raise StepFailedError.of(label, "model", error) from None
 

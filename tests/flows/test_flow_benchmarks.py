@@ -71,6 +71,8 @@ def test_flow_measures_writes_and_goes_on(
     assert "## Benchmark 1" in document.read_text()
     assert (out / "rows.parquet").exists()
     assert (out / "pictures" / "benchmark-1-order0.svg").exists()
+    assert not (out / "residuals").exists()
+    assert not list(out.rglob("*.png"))
     with get_client(sync_client=True) as client:
         keys = {artifact.key for artifact in client.read_artifacts()}
     assert {"medzip-reproduction", "medzip-benchmark-1", "medzip-benchmarks-progress"} <= keys

@@ -82,7 +82,7 @@ def run(folders, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Reprod
     cohort = choose_cohort(*folders, size)
     out = tmp_path_factory.mktemp("run")
     jobs = [job for job in plan_jobs(size) if job.key.startswith("lstm")]
-    done = [run_job(job, cohort, size, out, "cpu") for job in jobs]
+    done = [run_job(job, cohort, size, out, "cpu", pictures=True) for job in jobs]
     others = [
         row
         for fold, part in (*enumerate(cohort.folds), (-1, cohort.unseen))
@@ -204,7 +204,10 @@ def test_page_pictures_and_table(run, tmp_path: Path) -> None:
         assert f"## Benchmark {number}" in page
     assert "lstm-compress" in page.lower()
     written = {path.name for path in write_pictures(results, out)}
-    assert {"benchmark-1-order0.svg", "benchmark-5.svg", "residuals-lstm.png"} <= written
+    assert {"benchmark-1-order0.svg", "benchmark-5.svg"} <= written
+    assert not any(name.endswith(".png") for name in written), "slices are drawn when asked for"
+    slices = {path.name for path in write_pictures(results, out, slices=True)} - written
+    assert "residuals-lstm.png" in slices
     write_rows(results, tmp_path / "rows.parquet")
     table = pq.read_table(tmp_path / "rows.parquet")
     assert table.num_rows == len(results.rows)

@@ -134,6 +134,10 @@ def benchmarks(
         str | None, typer.Option(metavar="MARKDOWN", help="Where else the page goes.")
     ] = None,
     device: Device = "auto",
+    pictures: Annotated[
+        bool,
+        typer.Option("--pictures", help="Draw residual slices: guard them as the images."),
+    ] = False,
     workers: Workers = None,
     cluster: Cluster = None,
     scheduler: Scheduler = None,
@@ -153,6 +157,7 @@ def benchmarks(
             results=results,
             document=document,
             device=device,
+            pictures=pictures,
             where=where,
         )
     show_line(f"{done['models']} models: {done['document']}")

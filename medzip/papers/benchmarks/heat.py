@@ -137,10 +137,11 @@ def snapshot_plot(results: Reproduction) -> Figure | None:
     return figure
 
 
-def write_pictures(results: Reproduction, folder: Path) -> list[Path]:
+def write_pictures(results: Reproduction, folder: Path, *, slices: bool = False) -> list[Path]:
     """Write all pictures of a run into FOLDER/pictures, as SVG; residuals as PNG.
 
-    Residuals lie in FOLDER/residuals, where the jobs put them; without them no sheet is drawn.
+    Residuals are image slices: they are drawn only if asked for, where the jobs kept them in
+    FOLDER/residuals.
     """
     place = folder / "pictures"
     place.mkdir(parents=True, exist_ok=True)
@@ -158,7 +159,7 @@ def write_pictures(results: Reproduction, folder: Path) -> list[Path]:
         curves = snapshot_plot(results)
         if curves is not None:
             written.append(_save(curves, place / "benchmark-5.svg"))
-    for kind in ("lstm", "mlp"):
+    for kind in ("lstm", "mlp") if slices else ():
         pictures = {}
         for shape, jobs in sorted(results.models(kind).items()):
             files = [folder / "residuals" / f"{job.key}.npy" for job in jobs if job.fold == 0]

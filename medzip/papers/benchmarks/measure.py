@@ -70,6 +70,8 @@ def run_job(
     folder: Path,
     device: str = "auto",
     progress: Callable[[Point], None] | None = None,
+    *,
+    pictures: bool = False,
 ) -> JobResult:
     """Do a job, or find that it is done.
 
@@ -80,12 +82,14 @@ def run_job(
     cohort, size
         Volumes, and what is done with them.
     folder
-        Of the whole run: gets jobs/KEY.json, models/KEY/ and residuals/KEY.npy, each written at
-        once; a killed training goes on from what work/KEY-IDENTITY/ holds.
+        Of the whole run: gets jobs/KEY.json and models/KEY/, each written at once; a killed
+        training goes on from what work/KEY-IDENTITY/ holds.
     device
         "cpu", "cuda", or "auto": a GPU where there is one.
     progress
         Called after each epoch.
+    pictures
+        Keep the residuals of a middle slice in residuals/KEY.npy, to be drawn.
     """
     began = time.perf_counter()
     identity = identity_of(job, cohort, size)
@@ -110,7 +114,7 @@ def run_job(
     net = learner.trained()
     models = _models(net, job, samples, sources)
     rows = [row for epoch in job.snapshots for row in _read_snapshot(work, epoch)]
-    rows += _rows(job, models, cohort, size, folder)
+    rows += _rows(job, models, cohort, size, folder if pictures else None)
     result = JobResult(
         job.key,
         identity,
@@ -142,15 +146,15 @@ def _rows(
     models: dict[str, SequenceModel],
     cohort: Cohort,
     size: BenchmarkSize,
-    folder: Path,
+    folder: Path | None,
 ) -> list[Row]:
-    """All volumes that a job's models code; the residuals of the first are kept."""
+    """All volumes that a job's models code; `folder` gets the residuals of the first."""
     rows: list[Row] = []
     first = cohort.folds[job.fold][0]
     for member in cohort.folds[job.fold]:
         coded, residual = _coded(job.key, models, member, job.fold, job.benchmarks[0])
         rows += [replace(row, benchmark=number) for number in job.benchmarks for row in coded]
-        if member is first:
+        if member is first and folder is not None:
             _keep_residual(folder, job.key, residual)
     for member in cohort.unseen if job.unseen else ():
         rows += _coded(job.key, models, member, job.fold, job.benchmarks[0])[0]

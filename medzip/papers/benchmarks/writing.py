@@ -18,7 +18,12 @@ __all__ = ["write_run"]
 
 
 def write_run(
-    found: Reproduction, folder: Path, results: str | None = None, document: str | None = None
+    found: Reproduction,
+    folder: Path,
+    results: str | None = None,
+    document: str | None = None,
+    *,
+    pictures: bool = False,
 ) -> dict[str, str]:
     """Write all files of a run.
 
@@ -30,6 +35,8 @@ def write_run(
         Gets rows.parquet, pictures/, reproduction.json and reproduction.md.
     results, document
         Where figures (JSON) and page (Markdown) go beside it.
+    pictures
+        Whether residual slices are drawn, too.
 
     Returns
     -------
@@ -37,7 +44,7 @@ def write_run(
         "results" and "document": where they lie.
     """
     write_rows(found, folder / "rows.parquet")
-    write_pictures(found, folder)
+    write_pictures(found, folder, slices=pictures)
     figures = {folder / "reproduction.json", *_absolute(results)}
     pages = {folder / "reproduction.md", *_absolute(document)}
     for path in figures:
