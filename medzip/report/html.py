@@ -18,6 +18,7 @@ from medzip.report.dataset import read_report_rows
 from medzip.report.figures import FAILED, LARGE, RECORDED, RunFigures, SeriesFigures, derive
 from medzip.report.showing import NOTHING
 from medzip.report.telling import bits_said, losses, parts_said, shown, speed_said
+from medzip.units import size_text
 
 if TYPE_CHECKING:
     from medzip.report.dataset import ReportRows
@@ -39,14 +40,6 @@ PARTS = {
     "container": "container",
 }
 """What an archive's bytes are, by their column."""
-
-
-def _bytes(value: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:,.3g} TB"
 
 
 def _rate(value: float) -> str:
@@ -110,7 +103,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        bytes=_bytes, rate=_rate, seconds=_seconds, percent=_percent, signed=_signed, png=_png
+        bytes=size_text, rate=_rate, seconds=_seconds, percent=_percent, signed=_signed, png=_png
     )
     return environment
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from medzip.cores import cores
-
 __all__ = ["PACKAGES", "Machine", "this_machine"]
 
 PACKAGES = (
@@ -36,7 +34,7 @@ class Machine:
     cpu : str
         Model of the processor.
     cores : int
-        Cores that this process may use.
+        Cores that the system gives this process; a worker uses one of them.
     memory_bytes : int
         Physical memory; 0 where the system does not tell.
     system : str
@@ -69,6 +67,12 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _memory_bytes() -> int:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -90,7 +94,7 @@ def this_machine() -> Machine:
     """Describe the machine that runs this process."""
     return Machine(
         cpu=_cpu(),
-        cores=cores(),
+        cores=_cores(),
         memory_bytes=_memory_bytes(),
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),

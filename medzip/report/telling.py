@@ -35,6 +35,11 @@ class Losses:
     compared: int
     grown: tuple[SeriesFigures, ...]
 
+    @property
+    def grown_bytes(self) -> int:
+        """Bytes that those take beyond their files."""
+        return sum(one.row["encoded_bytes"] - one.row["raw_bytes"] for one in self.grown)
+
     def __bool__(self) -> bool:
         return bool(self.large or self.small or self.grown)
 
@@ -42,12 +47,14 @@ class Losses:
 def losses(figures: RunFigures) -> Losses:
     """Find what a run lost, the worst first."""
     there = [one for one in figures.series if one.row["verdict"] != FAILED]
+    grown = [one for one in there if one.row["encoded_bytes"] > one.row["raw_bytes"]]
+    grown.sort(key=lambda one: one.row["raw_bytes"] - one.row["encoded_bytes"])
     lost = sorted((one for one in there if one.lost_bytes > 0), key=lambda one: -one.lost_bytes)
     return Losses(
         large=tuple(one for one in lost if one.is_large),
         small=tuple(one for one in lost if not one.is_large),
         compared=sum(one.is_large and one.saving is not None for one in there),
-        grown=tuple(one for one in there if one.row["encoded_bytes"] > one.row["raw_bytes"]),
+        grown=tuple(grown),
     )
 
 

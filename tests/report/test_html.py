@@ -63,9 +63,9 @@ def test_page_says_what_happened(rows: ReportRows) -> None:
     assert "1 failure: 1 series with 3 files are not archived" in text
     assert "SourceError" in text
     assert "55 of 58" in text
-    assert f"not-dicom {REASONS['not-dicom']} 5 50 kB" in text
-    assert f"lossy {REASONS['lossy']} 4 38 kB" in text
-    assert "9 files kept whole, 88 kB" in text
+    assert f"not-dicom {REASONS['not-dicom']} 5 50.0 kB" in text
+    assert f"lossy {REASONS['lossy']} 4 38.0 kB" in text
+    assert "9 files kept whole, 88.0 kB" in text
     assert "17.9 % of the source's 502 kB" in text
     assert "0.0353 MB/s of source files" in text, "those that this run proved"
     assert "mean of 1 series of at least 100,000 voxels 11.1 %" in text
@@ -138,7 +138,7 @@ def test_tiny_series_do_not_move_the_mean(rows: ReportRows, name: str) -> None:
     assert "tiny  " not in page(more), "not in the charts"
     assert "<code>tiny</code>" in page(more), "but in the table"
     text = text_of(page(more))
-    assert "1 series below 100,000 voxels is larger than by JPEG XL e7, by 6.7 kB in all." in text
+    assert "1 series below 100,000 voxels is larger than by JPEG XL e7, by 6.70 kB in all." in text
     assert "0 of 1 series of at least 100,000 voxels are larger than by JPEG XL e7." in text
 
 
@@ -219,7 +219,7 @@ def test_losses_come_first_and_small_objects_are_folded(rows: ReportRows, name: 
     text = text_of(html)
     said = f"1 of 1 series of at least 100,000 voxels is larger than by JPEG XL e7: {name} +100.0 %"
     assert said in text
-    assert "1 object takes more than its files: grown 100 B → 900 B" in text
+    assert "1 object takes more than its files, 800 B in all, grown (100 B → 900 B)." in text
     assert html.index(said[:20]) < html.index('id="h-bits"') < html.index('id="h-series"')
     folded = html[html.index('id="h-series"') :]
     assert folded.index("cccccccccccc") < folded.index(name) < folded.index("<details>")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,6 +64,10 @@ class Checker(html.parser.HTMLParser):
 def read(path: Path) -> Checker:
     text = path.read_text()
     assert "http" not in text, "nothing is loaded from elsewhere"
+    assert "<img" not in text
+    assert "data:image" not in text, "no picture, and so nobody's"
+    assert text.count("<table") == text.count("<caption>") == text.count('role="region"') >= 1
+    assert text.count("<svg") == text.count("<desc>")
     checker = Checker()
     checker.feed(text)
     assert checker.open == []
@@ -72,6 +77,7 @@ def read(path: Path) -> Checker:
 def test_page_of_samples_has_strata_and_series(store: SampleStore, tmp_path: Path) -> None:
     page = read(render_sampling(store.folder, tmp_path / "new" / "sampling.html"))
     assert {NAME, "Maker & Sons", "<soft>", "3,000", store.digest} <= set(page.texts)
+    assert "The store beside it holds voxels: guard it as the images." in " ".join(page.texts)
 
 
 def test_page_of_a_model_has_curves_and_bits(store: SampleStore, tmp_path: Path) -> None:
@@ -82,7 +88,11 @@ def test_page_of_a_model_has_curves_and_bits(store: SampleStore, tmp_path: Path)
     page = read(render_training(trained.folder, tmp_path / "training.html"))
     assert {NAME, trained.digest, f"{trained.bits[NAME]:.4f}"} <= set(page.texts)
     assert f"{trained.start_bits[NAME]:.4f}" in page.texts
-    assert (tmp_path / "training.html").read_text().count("<polyline") == 2
+    html = (tmp_path / "training.html").read_text()
+    assert html.count("<polyline") == 2
+    assert re.search(r"<desc>Lines over steps.* held-out voxels from \d\.\d{3} to \d", html)
+    fewer = int(trained.bits[NAME] < trained.start_bits[NAME])
+    assert f"fewer bits than before in {fewer} of 1." in html
     alone = read(render_training(first.folder, tmp_path / "first.html"))
     assert "before" in alone.texts
     assert "–" in alone.texts
