@@ -23,6 +23,7 @@ from medzip.bench.phantom import ct_volume
 from medzip.cli import app, main
 from medzip.cli.console import show_error
 from medzip.cli.options import PROFILE_COSTS
+from medzip.dicom.reasons import REASONS
 from medzip.errors import ArchiveError, SourceError
 from medzip.profile import PROFILES
 from medzip.report import rows_from, write_report_rows
@@ -83,6 +84,21 @@ def test_restore_verify_inspect(archive: Path, tmp_path: Path) -> None:
     assert {record["kind"] for record in described["objects"]} == {"series", "other"}
     for secret in (SECRET, "1.2.3", "one.dcm"):
         assert secret not in json.dumps(described["objects"])
+
+
+def test_every_file_with_storage_and_reason(archive: Path) -> None:
+    code, out, _ = run("inspect", archive, "--files", "--json")
+    files = {file["path"]: file for file in json.loads(out)["files"]}
+    assert code == 0
+    assert files["one.dcm"]["storage"] == "coded"
+    assert files["one.dcm"]["reason"] == ""
+    assert files["empty file"]["storage"] == "whole"
+    assert files["empty file"]["reason"] == "empty"
+    assert {file["storage"] for file in files.values()} == {"coded", "whole", "copy"}
+    code, out, _ = run("inspect", archive, "--files")
+    assert code == 0
+    assert all(path.isprintable() == (path in out) for path in files)
+    assert f"empty: {REASONS['empty']}" in out
 
 
 def test_restore_one_series(archive: Path, tmp_path: Path) -> None:

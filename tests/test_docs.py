@@ -204,6 +204,8 @@ def test_keys_that_commands_print_are_told(tmp_path: Path) -> None:
     first = printed("compress", str(source), str(archive), "--profile", "fast", "--workers", "1")
     assert first == keys_told("`medzip compress`")
     assert printed("inspect", str(archive)) == keys_told("`medzip inspect`")
+    files_told = keys_told("`medzip inspect --files`")
+    assert printed("inspect", str(archive), "--files") == files_told
     assert printed("verify", str(archive)) == keys_told("`medzip verify`")
     restored = printed("restore", str(archive), str(tmp_path / "restored"))
     assert restored == keys_told("`medzip restore`")

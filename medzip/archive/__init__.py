@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from medzip.archive.checking import already_proven
     from medzip.archive.committing import commit, discard, publish
     from medzip.archive.compressing import compress
-    from medzip.archive.describing import inspect
+    from medzip.archive.describing import StoredFile, inspect, stored_files
     from medzip.archive.encoding import encode, fit
     from medzip.archive.failures import failed_record, failure_of
     from medzip.archive.handles import (
@@ -71,7 +71,7 @@ _MODULES = {
         "publish",
     ),
     "compressing": ("compress",),
-    "describing": ("inspect",),
+    "describing": ("StoredFile", "inspect", "stored_files"),
     "encoding": (
         "encode",
         "fit",
@@ -146,6 +146,7 @@ __all__ = [
     "StageSeconds",
     "Staged",
     "StagedVolume",
+    "StoredFile",
     "Summary",
     "Verdict",
     "Verified",
@@ -167,6 +168,7 @@ __all__ = [
     "scan",
     "seal",
     "stage",
+    "stored_files",
     "to_json",
     "verify",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,13 +25,39 @@ from medzip.archive.records import (
 from medzip.errors import ArchiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from medzip.archive.layout import StrPath
     from medzip.archive.records import Failure
 
-__all__ = ["describe", "inspect", "object_paths"]
+__all__ = ["StoredFile", "describe", "inspect", "object_paths", "stored_files"]
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """How one file is stored; it has a path, so it is for the terminal, never for reports.
+
+    Attributes
+    ----------
+    name : str
+        Of its object, as reports have it.
+    path : str
+        Path in the archive.
+    size, sha256 : int, str
+        Of its content.
+    storage : str
+        "coded" (its voxels by the codec), "whole", or "copy" (of another file of its object).
+    reason : str
+        Why it is kept whole (``medzip.dicom.reasons``); "" where it is not.
+    """
+
+    name: str
+    path: str
+    size: int
+    sha256: str
+    storage: str
+    reason: str
 
 
 def describe(path: Path) -> SeriesRecord:
@@ -163,3 +190,41 @@ def inspect(
                 raise
             on_failure(failure_of(path.stem, "inspect", error))
     return tuple(records)
+
+
+def stored_files(
+    archive: StrPath, on_failure: Callable[[Failure], None] | None = None
+) -> Iterator[StoredFile]:
+    """Say of every file how it is stored, object by object; nothing is decoded.
+
+    Parameters
+    ----------
+    archive : path
+        The archive.
+    on_failure : callable, optional
+        As for `inspect`.
+
+    Raises
+    ------
+    ArchiveError
+        As `inspect` does.
+    """
+    for path in object_paths(archive):
+        try:
+            with ObjectReader(path) as reader:
+                files = reader.manifest.files
+        except Exception as error:
+            if on_failure is None:
+                raise
+            on_failure(failure_of(path.stem, "inspect", error))
+            continue
+        for file in files:
+            kept = "whole" if file.copy_of < 0 else "copy"
+            yield StoredFile(
+                name=path.stem[:NAME_DIGITS],
+                path=file.path,
+                size=file.size,
+                sha256=file.sha256,
+                storage="coded" if file.spans else kept,
+                reason=file.reason,
+            )

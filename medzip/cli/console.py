@@ -18,7 +18,7 @@ from medzip.units import size_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from medzip.archive import Event, Failure, SeriesRecord
+    from medzip.archive import Event, Failure, SeriesRecord, StoredFile
     from medzip.archive.failures import LostFile
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "public_lost",
     "ratio",
     "show_error",
+    "show_files",
     "show_json",
     "show_line",
     "show_note",
@@ -57,8 +58,24 @@ def show_note(text: str) -> None:
 
 def show_error(text: str) -> None:
     """Print what went wrong to stderr; no name of a file gets control of the terminal."""
-    clean = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    Console(stderr=True).print(escape(clean), style="red", soft_wrap=True, highlight=False)
+    Console(stderr=True).print(escape(_clean(text)), style="red", soft_wrap=True, highlight=False)
+
+
+def _clean(text: str) -> str:
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def show_files(files: Iterable[StoredFile]) -> None:
+    """Print a line a file, and what the reasons mean that were met."""
+    from medzip.dicom.reasons import REASONS
+
+    met: set[str] = set()
+    for file in files:
+        met.add(file.reason)
+        how = f"{file.storage}{f': {file.reason}' if file.reason else ''}"
+        show_line(f"{file.name}  {size_text(file.size):>10}  {how:<30}  {_clean(file.path)}")
+    for reason in sorted(met & REASONS.keys()):
+        show_line(f"{reason}: {REASONS[reason]}")
 
 
 def sizes(before: int, after: int) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from medzip.cli.console import (
     end,
@@ -11,6 +13,7 @@ from medzip.cli.console import (
     public_failures,
     public_lost,
     ratio,
+    show_files,
     show_json,
     show_line,
     show_objects,
@@ -19,6 +22,8 @@ from medzip.cli.console import (
 from medzip.cli.options import ArchivePath, Json, Workers
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from medzip.archive import Failure
 
 __all__ = ["inspect", "verify"]
@@ -51,11 +56,47 @@ def verify(archive: ArchivePath, workers: Workers = None, as_json: Json = False)
     end(result.failures, result.lost)
 
 
-def inspect(archive: ArchivePath, as_json: Json = False) -> None:
+def inspect(
+    archive: ArchivePath,
+    files: Annotated[
+        bool,
+        typer.Option(
+            "--files", help="Name every file, how it is stored, and why it is if it is kept whole."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """List the objects of ARCHIVE as it has them recorded; `verify` checks that they are whole.
 
     Series are shown by the name that reports use.
     """
+    if files:
+        _inspect_files(archive, as_json)
+    else:
+        _inspect_objects(archive, as_json)
+
+
+def _inspect_files(archive: Path, as_json: bool) -> None:
+    from medzip import archive as archives
+    from medzip.archive.records import to_json
+
+    failures: list[Failure] = []
+    stored = sorted(archives.stored_files(archive, failures.append), key=lambda file: file.path)
+    if as_json:
+        show_json(
+            {
+                "archive": os.fspath(archive),
+                "checked": False,
+                "files": to_json(stored),
+                "failures": public_failures(failures),
+            }
+        )
+    else:
+        show_files(stored)
+    end(failures)
+
+
+def _inspect_objects(archive: Path, as_json: bool) -> None:
     from medzip import archive as archives
     from medzip.archive.records import to_json
 
