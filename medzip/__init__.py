@@ -45,7 +45,8 @@ def encode(
     -------
     bytes
         A self-contained stream (docs/format.md): format version, model, shape, dtype, slabs with
-        checksums.
+        checksums. Never more than 36 bytes longer than the voxels: what coding does not make
+        smaller is stored as it is.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def encode(
     --------
     decode : the inverse.
     """
-    from medzip.codec.stream import encode_stream
+    from medzip.codec.stream import encode_stream, store_stream, stored_bytes
     from medzip.codec.voxels import check_voxels
     from medzip.profile import profile_named, slab_depth
 
@@ -73,12 +74,15 @@ def encode(
         from medzip.fitting.fit import fit_model
 
         model = fit_model(voxels, chosen, device=device)
-    depth = slab_depth(len(voxels), chosen, voxels.shape[1] * voxels.shape[2])
+    slices, height, width = voxels.shape
+    depth = slab_depth((slices, height, width), chosen)
     if device == "cpu":
-        return encode_stream(voxels, model, depth)
-    from medzip.device import encode_slabs
+        coded = encode_stream(voxels, model, depth)
+    else:
+        from medzip.device import encode_slabs
 
-    return encode_stream(voxels, model, depth, partial(encode_slabs, device=device))
+        coded = encode_stream(voxels, model, depth, partial(encode_slabs, device=device))
+    return coded if len(coded) < stored_bytes(voxels) else store_stream(voxels)
 
 
 def decode(data: bytes, device: str = "cpu") -> np.ndarray:
@@ -97,11 +101,15 @@ def decode(data: bytes, device: str = "cpu") -> np.ndarray:
         The bytes are damaged or are not a stream.
     ModelError
         The stream needs a model of another MedZip version.
+    ValueError
+        The device is not there.
     """
     from medzip.codec.stream import decode_stream
 
     if device == "cpu":
         return decode_stream(data)
     from medzip.device import decode_slabs
+    from medzip.device.stepping import device_named
 
+    device_named(device)  # also where nothing is coded
     return decode_stream(data, partial(decode_slabs, device=device))

@@ -9,6 +9,11 @@ __all__ = ["PROFILES", "Profile", "profile_named", "slab_depth"]
 SLAB_VOXELS = 1 << 24
 """A slab holds at most this many voxels (if its slices allow), which bounds memory."""
 
+THIN_SIDE, THIN_PLANE = 8, 256
+"""A slice with a shorter side or fewer voxels is thin."""
+THIN_VOXELS = 1 << 20
+"""A slab of thin slices holds so many voxels: headers and first slices would be most of it."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -67,24 +72,28 @@ def profile_named(name: str) -> Profile:
         raise ValueError(f"expected a profile among {known}, got {name!r}; choose one") from None
 
 
-def slab_depth(slices: int, profile: str | Profile, plane: int = 1) -> int:
+def slab_depth(shape: tuple[int, int, int], profile: str | Profile) -> int:
     """Slices a slab, such that the last slab is padded least.
 
     Parameters
     ----------
-    slices
-        Of the volume.
+    shape
+        (slices, height, width) of the volume.
     profile
         Its name, or itself.
-    plane
-        Voxels a slice.
 
     Examples
     --------
-    >>> slab_depth(100, "default", 512 * 512)
+    >>> slab_depth((100, 512, 512), "default")
     25
+    >>> slab_depth((100_000, 1, 1), "default")
+    100000
     """
     chosen = profile_named(profile) if isinstance(profile, str) else profile
-    most = max(1, min(chosen.slab_depth, SLAB_VOXELS // max(1, plane)))
+    slices, height, width = shape
+    plane = max(1, height * width)
+    most = max(1, min(chosen.slab_depth, SLAB_VOXELS // plane))
+    if min(height, width) < THIN_SIDE or plane < THIN_PLANE:
+        most = max(most, THIN_VOXELS // plane)
     slabs = max(1, -(-slices // most))
     return max(1, -(-slices // slabs))

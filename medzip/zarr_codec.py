@@ -19,7 +19,7 @@ from zarr.abc.codec import ArrayBytesCodec
 from zarr.registry import register_codec
 
 from medzip.codec import Model, decode_slab, encode_slab, read_model
-from medzip.codec.parts import read_header
+from medzip.codec.header import read_header
 from medzip.codec.voxels import DTYPES, check_voxels, remedy_for
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
 

@@ -15,7 +15,7 @@ from medzip.archive.handles import StagedVolume
 from medzip.archive.layout import ARCHIVE_FORMAT, object_key
 from medzip.archive.paths import check_paths
 from medzip.archive.records import to_json
-from medzip.codec.parts import MOST_VOXELS
+from medzip.codec.header import MOST_VOXELS
 from medzip.dicom.records import MOST_HEADER, FileEntry, Span
 from medzip.dicom.volume import CODINGS
 from medzip.errors import ArchiveError

@@ -17,7 +17,7 @@ from medzip.archive.manifest import Manifest, read_manifest
 from medzip.archive.models import archive_models, archive_of
 from medzip.archive.staging import CHUNK
 from medzip.codec import decode_slab
-from medzip.codec.parts import read_header
+from medzip.codec.header import read_header
 from medzip.dicom.envelope import EnvelopeReader
 from medzip.dicom.pinned import encoder_fault, fault_of
 from medzip.dicom.records import pieces_of

@@ -162,8 +162,8 @@ def raw_volume(staged: Staged, volume_index: int) -> zarr.Array[Any]:
 
 def _staged_volume(stack: Stack, profile: str) -> StagedVolume:
     """Choose the depth of slabs, such that the last one is padded least."""
-    z, y, x = stack.shape
-    return StagedVolume(stack.shape, stack.dtype, slab_depth(z, profile, y * x), stack.geometry)
+    depth = slab_depth(stack.shape, profile)
+    return StagedVolume(stack.shape, stack.dtype, depth, stack.geometry)
 
 
 def _stored(plan: ObjectPlan) -> Any:

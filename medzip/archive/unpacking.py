@@ -74,7 +74,7 @@ def unpack(archive: StrPath, key: str, profile: str | None = None) -> Staged:
         manifest = reader.manifest
         chosen = profile or manifest.profile
         volumes = tuple(
-            StagedVolume(v.shape, v.dtype, slab_depth(v.shape[0], chosen, _plane(v)), v.geometry)
+            StagedVolume(v.shape, v.dtype, slab_depth(v.shape, chosen), v.geometry)
             for v in manifest.volumes
         )
         fingerprint = {
@@ -131,7 +131,3 @@ def _plan(manifest: Manifest) -> ObjectPlan:
         links=manifest.links,
         directories=manifest.directories,
     )
-
-
-def _plane(volume: StagedVolume) -> int:
-    return volume.shape[1] * volume.shape[2]

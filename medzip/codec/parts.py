@@ -1,4 +1,4 @@
-"""All of a slab but its words: header, packed values, checksums.
+"""All of a slab but its words: packed values, their arrangement, header, checksums.
 
     voxels -> pack_slab -> (an engine: words) -> seal_slab -> bytes
     bytes -> open_slab -> (an engine: values) -> Opened.voxels -> voxels
@@ -8,182 +8,37 @@ The sides are apart, so that many slabs can be between them at once (`medzip.dev
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import google_crc32c
 import numpy as np
 
+from medzip.codec.arrangement import PLAIN, Arrangement, arrangement_of
+from medzip.codec.header import (
+    CRC,
+    HEADER_BYTES,
+    MOST_VOXELS,
+    RANKS,
+    RAW,
+    SlabHeader,
+    read_header,
+)
 from medzip.codec.integers import decode_integers, encode_integers
 from medzip.codec.packing import Packing, choose_packing, histogram, pack, unpack
-from medzip.codec.voxels import DTYPES, check_voxels
+from medzip.codec.voxels import check_voxels
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from medzip.codec.model import Model
 
-__all__ = [
-    "FORMAT_VERSION",
-    "Opened",
-    "Packed",
-    "SlabHeader",
-    "check_slab",
-    "open_slab",
-    "pack_slab",
-    "read_header",
-    "seal_slab",
-]
+__all__ = ["Opened", "Packed", "open_slab", "pack_slab", "seal_slab"]
 
-FORMAT_VERSION = 1
-MAGIC = b"MZS"
-RANKS, RAW = 1, 2
-"""Flags: values are ranks; the body is the packed values, not coded."""
-_HEADER = struct.Struct("<3sBBBH16sIIIIiIIiIII")
-_CRC = struct.Struct("<I")
-MOST_VOXELS = 1 << 27
-"""Voxels a slab at most, so that a few bytes cannot ask for all memory."""
 STORE_BYTES = 1 << 30
 """A slab whose store would be larger is stored as it is: slices far higher than wide, say."""
-
-
-@dataclass(frozen=True)
-class SlabHeader:
-    """What stands before the words of a slab.
-
-    Attributes
-    ----------
-    flags
-        `RANKS`, `RAW`.
-    dtype
-        Name of the voxels' type.
-    model
-        First 16 bytes of the model's digest.
-    shape
-        (depth, height, width).
-    coded
-        Slices that are coded; the others hold `fill`.
-    minimum, count
-        As in `medzip.codec.packing.Packing`.
-    origin
-        Packed value that stands for what lies outside of the first slice.
-    fill
-        Voxel value of the slices that are not coded.
-    gaps, body
-        Bytes of the list of used values, of the words.
-    check
-        CRC-32C of the packed values, little-endian uint16.
-    """
-
-    flags: int
-    dtype: str
-    model: bytes
-    shape: tuple[int, int, int]
-    coded: int
-    minimum: int
-    count: int
-    origin: int
-    fill: int
-    gaps: int
-    body: int
-    check: int
-
-    def to_bytes(self) -> bytes:
-        """The header, 68 bytes."""
-        return _HEADER.pack(
-            MAGIC,
-            FORMAT_VERSION,
-            self.flags,
-            DTYPES.index(self.dtype),
-            0,
-            self.model,
-            *self.shape,
-            self.coded,
-            self.minimum,
-            self.count,
-            self.origin,
-            self.fill,
-            self.gaps,
-            self.body,
-            self.check,
-        )
-
-
-def read_header(data: bytes) -> SlabHeader:
-    """The header of a slab, after its checksum was compared.
-
-    Raises
-    ------
-    CorruptStreamError
-        The bytes are not a slab, are damaged, or say something that cannot be.
-    """
-    if len(data) < _HEADER.size + _CRC.size or data[:3] != MAGIC:
-        raise CorruptStreamError(
-            f"expected a slab that begins with {MAGIC!r}, got {bytes(data[:3])!r} "
-            f"({len(data)} bytes); restore the object from a copy"
-        )
-    if data[3] != FORMAT_VERSION:
-        raise CorruptStreamError(
-            f"expected format version {FORMAT_VERSION}, got {data[3]}; use the MedZip version that "
-            "wrote it"
-        )
-    if _CRC.unpack(data[-4:])[0] != google_crc32c.value(data[:-4]):
-        raise CorruptStreamError(
-            "expected a slab with a matching CRC-32C, got another; restore the object from a copy"
-        )
-    fields = _HEADER.unpack(data[: _HEADER.size])
-    flags, code, reserved, digest, depth, height, width, coded = fields[2:10]
-    minimum, count, origin, fill, gaps, body, check = fields[10:]
-    plain = 2 * coded * height * width
-    if (
-        flags > RANKS + RAW
-        or code >= len(DTYPES)
-        or reserved
-        or not 0 < depth * height * width <= MOST_VOXELS
-        or coded > depth
-        or not 0 < count <= 65536
-        or origin >= count
-        or not np.iinfo(DTYPES[code]).min <= fill <= np.iinfo(DTYPES[code]).max
-        or (gaps > 0 and not flags & RANKS)
-        or (body != plain if flags & RAW else body % 4 or body >= max(plain, 1))
-        or _HEADER.size + gaps + body + _CRC.size != len(data)
-    ):
-        raise CorruptStreamError(
-            "expected a consistent slab header, got values out of range; restore it from a copy"
-        )
-    return SlabHeader(
-        flags,
-        DTYPES[code],
-        digest,
-        (depth, height, width),
-        coded,
-        minimum,
-        count,
-        origin,
-        fill,
-        gaps,
-        body,
-        check,
-    )
-
-
-def check_slab(
-    data: bytes, shape: tuple[int, ...] | None = None, dtype: str | None = None
-) -> SlabHeader:
-    """The header of a slab that must have this shape and dtype, where they are given.
-
-    Raises
-    ------
-    CorruptStreamError
-        It has others, or as `read_header`.
-    """
-    header = read_header(data)
-    if (shape or header.shape, dtype or header.dtype) != (header.shape, header.dtype):
-        raise CorruptStreamError(
-            f"expected a slab {shape} of {dtype}, got {header.shape} of {header.dtype}; "
-            "restore the object from a copy"
-        )
-    return header
 
 
 @dataclass(frozen=True)
@@ -202,14 +57,29 @@ class Packed:
         return int(self.values[0, 0, 0]) if len(self.values) else 0
 
     @property
-    def shape_coded(self) -> tuple[int, int, int]:
+    def shape_packed(self) -> tuple[int, int, int]:
         """Of `values`."""
         depth, height, width = self.values.shape
         return depth, height, width
 
+    @property
+    def arrangement(self) -> Arrangement:
+        """How `values` are turned into what is coded."""
+        return arrangement_of(self.shape_packed)
+
+    @property
+    def shape_coded(self) -> tuple[int, int, int]:
+        """Of `arranged`."""
+        return self.arrangement.shape_of(self.shape_packed)
+
+    @property
+    def arranged(self) -> np.ndarray:
+        """What engines code; `values` where a slab is coded as it is."""
+        return self.arrangement.arrange(self.values)
+
     def is_coded(self, model: Model) -> bool:
         """Whether it has words at all."""
-        return _is_coded(self.values.shape, model)
+        return _is_coded(self.shape_coded, model)
 
 
 def pack_slab(voxels: np.ndarray) -> Packed:
@@ -231,31 +101,59 @@ def pack_slab(voxels: np.ndarray) -> Packed:
 
 
 def seal_slab(slab: Packed, body: bytes | None, model: Model) -> bytes:
-    """Header, words (or the values as they are, where that is shorter) and checksum."""
-    used, coded = slab.packing.used, len(slab.values)
-    gaps = b"" if used is None else encode_integers([np.diff(used) - 1])
-    flags = 0 if used is None else RANKS
-    plain = slab.values.astype("<u2").tobytes()
-    if coded and (body is None or len(body) >= len(plain)):
-        flags, body = flags | RAW, plain
-    body = body or b""
+    """Header, words (or the values as they are, where that is no longer) and checksum."""
+    words = None if body is None else (slab, _gaps(slab.packing), body)
+    plain = min(_plain_forms(slab), key=_size)
+    if words and len(slab.values) and _size(words) < _size(plain):
+        (chosen, gaps, body), flags = words, 0
+    else:
+        (chosen, gaps, body), flags = plain, RAW if len(slab.values) else 0
     depth, height, width = slab.shape
     header = SlabHeader(
-        flags,
+        flags | (0 if chosen.packing.used is None else RANKS),
         slab.dtype,
         bytes.fromhex(model.digest)[:16],
         (depth, height, width),
-        coded,
-        slab.packing.minimum,
-        slab.packing.count,
-        slab.origin,
+        len(slab.values),
+        chosen.packing.minimum,
+        chosen.packing.count,
+        chosen.origin,
         slab.fill,
         len(gaps),
         len(body),
-        google_crc32c.value(plain),
+        google_crc32c.value(chosen.values.astype("<u2").tobytes()),
+        slab.arrangement if len(slab.values) and not flags & RAW else PLAIN,
     )
     data = header.to_bytes() + gaps + body
-    return data + _CRC.pack(google_crc32c.value(data))
+    return data + CRC.pack(google_crc32c.value(data))
+
+
+_Form = tuple[Packed, bytes, bytes]
+"""A slab in one packing, its list of used values, its body."""
+
+
+def _size(form: _Form) -> int:
+    return len(form[1]) + len(form[2])
+
+
+def _gaps(packing: Packing) -> bytes:
+    """The list of used values as it is stored."""
+    return b"" if packing.used is None else encode_integers([np.diff(packing.used) - 1])
+
+
+def _plain_forms(slab: Packed) -> Iterator[_Form]:
+    """A slab that is not coded: in its own packing, and in the one without a list."""
+    yield slab, _gaps(slab.packing), _plain_bytes(slab)
+    used = slab.packing.used
+    if used is not None:
+        packing = Packing(slab.dtype, slab.packing.minimum, int(used[-1]) + 1)
+        offsets = replace(slab, packing=packing, values=used.astype(np.uint16)[slab.values])
+        yield offsets, b"", _plain_bytes(offsets)
+
+
+def _plain_bytes(slab: Packed) -> bytes:
+    """Packed values as they are: a byte each where they fit."""
+    return slab.values.astype("u1" if slab.packing.count <= 256 else "<u2").tobytes()
 
 
 @dataclass(frozen=True)
@@ -269,14 +167,16 @@ class Opened:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Of what is coded."""
-        _, height, width = self.header.shape
-        return self.header.coded, height, width
+        return self.header.arrangement.shape_of(self.header.shape_packed)
 
     def plain(self) -> np.ndarray | None:
         """The packed values, where they are not coded."""
-        if self.header.coded and not self.header.flags & RAW:
+        header = self.header
+        if header.coded and not header.flags & RAW:
             return None
-        return np.frombuffer(self.body, dtype="<u2").astype(np.uint16).reshape(self.shape)
+        size = math.prod(header.shape_packed)
+        kind = "u1" if size and len(self.body) == size else "<u2"
+        return np.frombuffer(self.body, dtype=kind).astype(np.uint16).reshape(self.shape)
 
     def voxels(self, values: np.ndarray | None) -> np.ndarray:
         """The slab, once its packed values are there and proven."""
@@ -289,6 +189,12 @@ class Opened:
                 f"expected values below {header.count}, got {int(values.max())}; "
                 "restore the object from a copy"
             )
+        if not header.arrangement.is_sound(values, header.shape_packed):
+            raise CorruptStreamError(
+                "expected rows that end with copies of their last value, got others; "
+                "restore the object from a copy"
+            )
+        values = header.arrangement.restore(values, header.shape_packed)
         if google_crc32c.value(values.astype("<u2").tobytes()) != header.check:
             raise CorruptStreamError(
                 "expected decoded values with a matching CRC-32C, got others although the stored "
@@ -306,7 +212,7 @@ def open_slab(data: bytes, model: Model) -> Opened:
             f"expected model {header.model.hex()}, got {model.digest[:32]}; "
             "decode with the model that is stored beside the slab"
         )
-    at = _HEADER.size
+    at = HEADER_BYTES
     used = None
     if header.flags & RANKS:
         (gaps,) = decode_integers(data[at : at + header.gaps], [header.count - 1])

@@ -11,17 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medzip.codec.packing import choose_packing, histogram, pack
-from medzip.codec.parts import (
-    FORMAT_VERSION,
-    SlabHeader,
-    check_slab,
-    open_slab,
-    pack_slab,
-    read_header,
-    seal_slab,
-)
-from medzip.codec.voxels import check_voxels
+from medzip.codec.header import FORMAT_VERSION, SlabHeader, check_slab, read_header
+from medzip.codec.parts import open_slab, pack_slab, seal_slab
 
 if TYPE_CHECKING:
     from medzip.codec.model import Model, SlabEngine
@@ -58,7 +49,7 @@ def encode_slab(voxels: np.ndarray, model: Model) -> bytes:
     body = None
     if slab.is_coded(model):
         engine = _engine(model, slab.shape_coded)
-        body = engine.encode([slab.values], [slab.origin], [slab.packing.count])[0]
+        body = engine.encode([slab.arranged], [slab.origin], [slab.packing.count])[0]
     return seal_slab(slab, body, model)
 
 
@@ -93,12 +84,14 @@ def decode_slab(
 
 def residual_slab(voxels: np.ndarray, model: Model) -> np.ndarray:
     """Voxel minus the mean of its predicted distribution, int32, for pictures."""
-    voxels = check_voxels(voxels)
-    low, counts = histogram(voxels)
-    packing = choose_packing(voxels.dtype.name, low, counts)
-    values = pack(voxels, packing)
-    predicted = _engine(model, values.shape).predict(values, int(values[0, 0, 0]))
-    return np.asarray(values.astype(np.int32) - predicted)
+    slab = pack_slab(voxels)
+    residual = np.zeros(slab.shape, dtype=np.int32)
+    coded = len(slab.values)
+    if coded:  # the slices after these are all alike
+        values = slab.arranged
+        left = values.astype(np.int32) - _engine(model, values.shape).predict(values, slab.origin)
+        residual[:coded] = slab.arrangement.restore(left, slab.shape_packed)
+    return residual
 
 
 def _engine(model: Model, shape: tuple[int, ...]) -> SlabEngine:

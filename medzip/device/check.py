@@ -107,7 +107,7 @@ def synthetic_slabs(voxels: int, profile: str, seed: int = 0) -> list[np.ndarray
     """
     edge = next((edge for edge in _PLANES if 8 * edge * edge <= voxels), _PLANES[-1])
     slices = -(-voxels // (edge * edge))
-    depth = slab_depth(slices, profile, edge * edge)
+    depth = slab_depth((slices, edge, edge), profile)
     count = -(-slices // depth)
     generator = np.random.default_rng(seed)
     made = [_textured((depth, edge, edge), generator) for _ in range(min(count, _VARIANTS))]
@@ -142,5 +142,6 @@ def _dithered(slab: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 def sliced(volume: np.ndarray, profile: str) -> list[np.ndarray]:
     """A volume of a file as slabs of one depth, as far as they go, and the rest."""
-    depth = slab_depth(len(volume), profile, volume[0].size)
+    slices, height, width = volume.shape
+    depth = slab_depth((slices, height, width), profile)
     return [np.ascontiguousarray(volume[z : z + depth]) for z in range(0, len(volume), depth)]

@@ -99,7 +99,7 @@ class DeviceCodec:
             for engine, batch in self._batches(shapes):
                 chosen = [packed[i] for i in batch]
                 coded = engine.encode(
-                    [slab.values for slab in chosen],
+                    [slab.arranged for slab in chosen],
                     [slab.origin for slab in chosen],
                     [slab.packing.count for slab in chosen],
                 )

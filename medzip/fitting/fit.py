@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
+from medzip.codec.arrangement import PLAIN, arrangement_of
 from medzip.codec.voxels import check_voxels
 from medzip.cores import on_threads
 from medzip.fitting.linear import Window, solve_linear, straight_bits
@@ -22,11 +23,12 @@ from medzip.fitting.optimise import Recipe, mean_bits, optimise
 from medzip.fitting.qat import MixtureNet
 from medzip.fitting.sample import Samples, sample_window
 from medzip.models.network import network_of, shipped_model, with_network
-from medzip.profile import Profile, profile_named
+from medzip.profile import Profile, profile_named, slab_depth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from medzip.codec.arrangement import Arrangement
     from medzip.codec.model import Model
     from medzip.codec.plain.network import Network
 
@@ -42,6 +44,8 @@ LEAST_VOXELS = 20_000
 """Below this no fit pays for its weights."""
 RECOVERED = 0.75
 """Share of a better straight prediction's gain that a model makes up for without it."""
+ERROR_BITS = 3.3
+"""What errors cost beyond the mean of their logarithms, in bits, if they are Laplacian."""
 HELD_OUT = 16
 """One sample in so many decides whether the fit is kept."""
 
@@ -67,13 +71,26 @@ def read_windows(volume: Volume) -> list[Window]:
     Those of a short series touch but for their context: where a voxel is in two windows, it may be
     learned from in one and judge the fit in the other, which then seems better than it is.
     """
-    slices = int(volume.shape[0])
+    slices, height, width = (int(n) for n in volume.shape)
+    depth = slab_depth((slices, height, width), "default")
+    arrangement = arrangement_of((depth, height, width))
+    if arrangement != PLAIN:
+        return _arranged_windows(volume, depth, arrangement)
     span = min(slices, CONTEXT_SLICES + WINDOW_SLICES)
     count = min(WINDOWS, max(1, -(-(slices - CONTEXT_SLICES) // WINDOW_SLICES)))
     starts = np.unique(np.linspace(0, slices - span, count).astype(int))
     return [
         Window.of(np.ascontiguousarray(np.asarray(volume[int(start) : int(start) + span])))
         for start in starts
+    ]
+
+
+def _arranged_windows(volume: Volume, depth: int, arrangement: Arrangement) -> list[Window]:
+    """Whole slabs, as they are coded, where their axes change places."""
+    last = int(volume.shape[0]) - depth
+    starts = np.unique(np.linspace(0, last, min(WINDOWS, 1 + last // depth)).astype(int))
+    return [
+        Window.of(arrangement.arrange(np.asarray(volume[int(z) : int(z) + depth]))) for z in starts
     ]
 
 
@@ -178,7 +195,14 @@ def straightened(windows: list[Window], start: Model, voxels: int, count: int, s
     candidates = (network.linear, linear)
     before, after = straight_bits(windows, neighbourhood, candidates, count // 4, seed + 1)
     saved = (before - after) * (1 - RECOVERED) * voxels / 8
+    # what takes as many bits as it has is stored as it is, whatever predicts it
+    saved = min(saved, (_plain_bits(windows) - after - ERROR_BITS) * voxels / 8)
     return solved if saved > len(solved.to_bytes()) - len(start.to_bytes()) else start
+
+
+def _plain_bits(windows: list[Window]) -> int:
+    """Bits that a voxel takes where nothing is coded."""
+    return 8 if all(window.count <= 256 for window in windows) else 16
 
 
 def _fit(
@@ -197,7 +221,8 @@ def _fit(
     coded = voxels * share / 8
     net = MixtureNet(network.architecture).to(device)
     net.load(network)
-    unchanged = start, mean_bits(net, held) * coded + len(start.to_bytes())
+    plain = _plain_bits(windows)
+    unchanged = start, min(mean_bits(net, held), plain) * coded + len(start.to_bytes())
     if len(rest) < LEAST_VOXELS:
         return unchanged
     visits = min(profile.fit_visits, profile.fit_passes * len(rest))
@@ -210,7 +235,7 @@ def _fit(
     seen = min(1.0, len(rest) / (voxels * share))
     few = torch.arange(len(rest), device=device) % max(1, len(rest) // len(held)) == 0
     bits = seen * mean_bits(net, rest.take(few)) + (1 - seen) * mean_bits(net, held)
-    changed = fitted, bits * coded + len(fitted.to_bytes())
+    changed = fitted, min(bits, plain) * coded + len(fitted.to_bytes())
     return min(unchanged, changed, key=lambda found: found[1])
 
 

@@ -44,7 +44,7 @@ def prove_model(model: Model) -> None:
     voxels = probe_slab()
     data = encode_slab(voxels, model)
     slab = pack_slab(voxels)
-    words = model.encode_plainly(slab.values, slab.origin, slab.packing.count)
+    words = model.encode_plainly(slab.arranged, slab.origin, slab.packing.count)
     if words not in data or not np.array_equal(decode_slab(data, model), voxels):
         raise ModelError(
             "expected the plain coder to make the words of the fast one, and the voxels to come "

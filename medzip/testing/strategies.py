@@ -22,10 +22,28 @@ except ImportError as error:
 if TYPE_CHECKING:
     from medzip.codec.plain.network import Network
 
-__all__ = ["DTYPES", "dicom_files", "few_values", "networks", "series", "slabs", "volumes"]
+__all__ = [
+    "DTYPES",
+    "dicom_files",
+    "few_values",
+    "networks",
+    "series",
+    "slabs",
+    "thin_shapes",
+    "volumes",
+]
 
 DTYPES = ("uint8", "int8", "uint16", "int16")
 STYLES = ("smooth", "noise", "flat", "sparse", "extreme", "constant")
+
+
+@st.composite
+def thin_shapes(draw: st.DrawFn, most: int = 6000) -> tuple[int, int, int]:
+    """Shapes of one long axis and two short ones, at most about so many voxels."""
+    short = [draw(st.sampled_from([1, 1, 1, 2, 3, 7])) for _ in range(2)]
+    longest = draw(st.integers(1, max(1, most // (short[0] * short[1]))))
+    first, second, third = draw(st.permutations([*short, longest]))
+    return first, second, third
 
 
 @st.composite

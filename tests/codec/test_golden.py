@@ -17,8 +17,8 @@ import pytest
 
 import medzip
 from medzip.codec import FORMAT_VERSION
-from medzip.codec.parts import read_header
-from medzip.codec.plain.reference import decode_reference
+from medzip.codec.header import read_header
+from medzip.codec.plain.reference import decode_reference, restore_reference
 from medzip.codec.stream import read_stream
 from medzip.models import NetworkModel, base_model, shipped_model
 
@@ -49,7 +49,7 @@ def test_golden_stream(version: str, name: str) -> None:
     assert digest(medzip.decode((folder / f"{name}.mz").read_bytes())) == expected["sha256"]
 
 
-@pytest.mark.parametrize("name", ["smooth", "background"])
+@pytest.mark.parametrize("name", ["smooth", "background", "long", "upright", "tall", "ribbon"])
 def test_golden_stream_by_the_reference(name: str) -> None:
     """The plain decoder reads them too: nothing in the stream hangs on the fast path."""
     data = (GOLDEN / str(FORMAT_VERSION) / f"{name}.mz").read_bytes()
@@ -59,8 +59,10 @@ def test_golden_stream_by_the_reference(name: str) -> None:
     for slab in slabs:
         header = read_header(slab)
         body = slab[68 + header.gaps : 68 + header.gaps + header.body]
-        shape = (header.coded, *header.shape[1:])
-        values = decode_reference(body, shape, header.origin, header.count, model.network)
+        shape, arranged = header.shape_packed, header.arrangement
+        coded = arranged.shape_of(shape)
+        values = decode_reference(body, coded, header.origin, header.count, model.network)
+        values = restore_reference(values, shape, arranged.field)
         voxels = values.astype(np.int64) + header.minimum
         assert np.array_equal(voxels, volume[z : z + header.coded])
         z += header.shape[0]
@@ -75,7 +77,19 @@ def inputs() -> dict[str, tuple[np.ndarray, Model | None, str]]:
     z, y, x = np.indices((20, 48, 48))
     steps = generator.choice([-30, 0, 0, 30], z.shape)  # no scanner's noise: fitting pays
     large = 900 + 200 * np.sin(x / 9) * np.cos(y / 8) + steps + generator.normal(0, 2, z.shape)
+    thin = large.reshape(-1).astype(np.int16)
+    later = np.random.default_rng(20261125)  # what came first stays as it was
+    tiled = np.tile(smooth[:4, :16, :16] / 3, (8, 1, 1))
+    mixed = np.concatenate([later.integers(0, 256, tiled.shape), tiled])
     return {
+        # arranged: folded rows, axes of length 1 first, axes by length, both
+        "long": (thin[:6204].reshape(6204, 1, 1), None, "fast"),
+        "upright": (thin[:6000].reshape(60, 100, 1), None, "fast"),
+        "tall": (thin[:4800].reshape(1, 600, 8), None, "fast"),
+        "ribbon": (thin[:10_000].reshape(2500, 1, 4)[:, :, ::-1], None, "fast"),
+        # stored as they are: a slab of one byte a voxel beside a coded one, a whole stream
+        "mixed-bytes": (mixed.astype(np.uint8), None, "fast"),
+        "stored": (later.integers(-128, 128, (3, 9, 9)).astype(np.int8), None, "fast"),
         "smooth": (smooth.astype(np.int16), None, "fast"),
         "background": (background.astype(np.uint16), None, "default"),
         "longest-fit": (large.astype(np.int16), None, "max"),

@@ -15,9 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import medzip
 from medzip.canonical import canonical_json
 from medzip.codec import decode_slab, encode_slab, read_model
+from medzip.codec.arrangement import arrangement_of
 from medzip.codec.model import MAGIC
+from medzip.codec.parts import STORE_BYTES, pack_slab, seal_slab
 from medzip.errors import CorruptStreamError, MedZipError, ModelError
 from medzip.models import NetworkModel, base_model
 from medzip.testing.networks import random_network
@@ -161,12 +164,83 @@ def test_models_with_bytes_left_over_or_missing_are_refused() -> None:
             read_model(sealed(data))
 
 
-def test_slices_far_higher_than_wide_are_stored_as_they_are() -> None:
-    """Their skewed store would take gigabytes."""
-    voxels = np.random.default_rng(0).integers(0, 9, (1, 20_000, 2)).astype(np.uint8)
-    slab = encode_slab(voxels, MODEL)
-    assert len(slab) == 2 * voxels.size + 72
-    assert np.array_equal(decode_slab(slab, MODEL), voxels)
+def test_slabs_of_too_large_a_store_are_stored_as_they_are(monkeypatch) -> None:
+    """Slices of more than about 11,600 x 11,600 take gigabytes; here the limit is lower."""
+    coded = encode_slab(VOXELS, MODEL)
+    monkeypatch.setattr("medzip.codec.parts.STORE_BYTES", 1000)
+    slab = encode_slab(VOXELS, MODEL)
+    assert len(slab) == VOXELS.size + 72 > len(coded)
+    assert np.array_equal(decode_slab(slab, MODEL), VOXELS)
+    with pytest.raises(CorruptStreamError, match="stored as it is, got a coded one"):
+        decode_slab(coded, MODEL)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1 << 27), (1 << 27, 1, 1), (1, 1 << 26, 2), (8, 1 << 24, 1)]
+)
+def test_arranged_slabs_of_the_most_voxels_fit_into_memory(shape: tuple[int, int, int]) -> None:
+    arranged = arrangement_of(shape).shape_of(shape)
+    assert MODEL.store_bytes(arranged) <= STORE_BYTES < MODEL.store_bytes((1, 1 << 27, 1))
+
+
+LONG = (np.arange(6007) % 97 + np.random.default_rng(2).integers(0, 5, 6007)).astype(np.uint8)
+FOLDED = encode_slab(LONG[None, None], MODEL)
+
+
+@given(st.integers(0, 65535))
+@settings(max_examples=150)
+def test_any_arrangement_gives_voxels_or_one_of_our_errors(field: int) -> None:
+    for slab, voxels in ((SLAB, VOXELS), (FOLDED, LONG[None, None])):
+        with suppress(MedZipError):
+            assert np.array_equal(decode_slab(changed(slab, zero=field), MODEL), voxels)
+
+
+@pytest.mark.parametrize(
+    ("slab", "field"),
+    [(SLAB, 6), (SLAB, 7), (SLAB, 8), (SLAB, 8 * 11), (SLAB, 8 * 8191), (FOLDED, 1 + 8 * 2)],
+)
+def test_arrangements_that_cannot_be(slab: bytes, field: int) -> None:
+    with pytest.raises(CorruptStreamError, match="consistent slab header"):
+        decode_slab(changed(slab, zero=field), MODEL)
+
+
+def test_plain_and_empty_slabs_have_no_arrangement() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1, 5, 6)).astype(np.uint8)
+    for voxels in (noise, np.zeros((2, 5, 6), np.uint8)):
+        slab = encode_slab(voxels, MODEL)
+        assert np.array_equal(decode_slab(slab, MODEL), voxels)
+        with pytest.raises(CorruptStreamError, match="consistent slab header"):
+            decode_slab(changed(slab, zero=2), MODEL)
+
+
+def test_a_fold_ends_with_copies() -> None:
+    """Else a slab could hold what nobody sees."""
+    slab = pack_slab(LONG[None, None])
+    values = slab.arranged
+    assert values.shape == (1, 19, 317)
+    values[0, -1, -1] ^= 1
+    body = MODEL.engine(values.shape).encode([values], [slab.origin], [slab.packing.count])[0]
+    with pytest.raises(CorruptStreamError, match="copies of their last value"):
+        decode_slab(seal_slab(slab, body, MODEL), MODEL)
+
+
+@given(st.integers(0, 1500), st.integers(1, 255))
+@settings(max_examples=100)
+def test_stored_streams_notice_every_change(place: int, flip: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (3, 20, 20)).astype(np.uint8)
+    data = medzip.encode(noise, profile="fast")
+    assert len(data) == noise.nbytes + 36
+    broken = bytearray(data)
+    broken[place % len(data)] ^= flip
+    for bad in (bytes(broken), data[: place % len(data)], data + b"x"):
+        with pytest.raises(CorruptStreamError):
+            medzip.decode(bad)
+
+
+def test_stored_streams_ask_for_no_memory_they_do_not_bring() -> None:
+    head = struct.pack("<3sBBBHIIIII", b"MZV", 1, 2, 1, 0, 2**32 - 1, 2**32 - 1, 9, 2**32 - 1, 0)
+    with pytest.raises(CorruptStreamError, match="cut or joined"):
+        medzip.decode(sealed(head) + bytes(4000))
 
 
 KERNELS = """

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 import medzip
 from medzip.codec import PROFILES, decode_slab, encode_slab, read_model, residual_slab, slab_depth
+from medzip.codec.header import RANKS, read_header
+from medzip.codec.parts import pack_slab, seal_slab
+from medzip.codec.stream import encode_stream
 from medzip.errors import CorruptStreamError, ModelError, UnsupportedVoxelsError
 from medzip.models import NetworkModel, base_model
 from medzip.models.shelf import shipped_models
@@ -32,7 +35,36 @@ def test_stream_round_trip(voxels: np.ndarray, profile: str) -> None:
 def test_noise_is_never_larger_than_raw() -> None:
     """Full-range noise has nothing to gain; the body falls back to the values as they are."""
     noise = np.random.default_rng(0).integers(0, 65536, (3, 40, 40)).astype(np.uint16)
-    assert len(encode_slab(noise, WHOLE)) <= noise.nbytes + 72
+    assert len(encode_slab(noise, WHOLE)) == noise.nbytes + 72
+    few = (noise & 255).astype(np.uint8)
+    assert len(encode_slab(few, WHOLE)) == few.nbytes + 72
+    assert len(encode_slab(few.astype(np.uint16), WHOLE)) == few.size + 72
+    for voxels in (noise, few):
+        assert np.array_equal(decode_slab(encode_slab(voxels, WHOLE), WHOLE), voxels)
+
+
+def test_a_list_of_used_values_is_stored_where_it_pays() -> None:
+    """8-bit values of few ranks are no longer with the list than without."""
+    ranks = (np.random.default_rng(0).integers(0, 60, (2, 48, 48)) * 4).astype(np.uint8)
+    packed = pack_slab(ranks)
+    assert packed.packing.used is not None
+    stored = seal_slab(packed, None, WHOLE)
+    assert len(stored) == ranks.nbytes + 72
+    assert not read_header(stored).flags & RANKS
+    assert np.array_equal(decode_slab(stored, WHOLE), ranks)
+    wide = (np.random.default_rng(0).integers(0, 200, (4, 96, 96)) * 7).astype(np.int16)
+    stored = seal_slab(pack_slab(wide), None, WHOLE)
+    assert read_header(stored).flags & RANKS
+    assert len(stored) < wide.size + 300
+    assert np.array_equal(decode_slab(stored, WHOLE), wide)
+
+
+@given(volumes((3, 9, 9)), st.sampled_from(sorted(PROFILES)))
+@settings(max_examples=30)
+def test_no_stream_is_more_than_36_bytes_longer_than_its_voxels(
+    voxels: np.ndarray, profile: str
+) -> None:
+    assert len(medzip.encode(voxels, profile=profile)) <= voxels.nbytes + 36
 
 
 def test_constant_slices_cost_nothing() -> None:
@@ -61,7 +93,7 @@ def test_every_flipped_bit_is_noticed() -> None:
 
 def test_broken_streams_say_so() -> None:
     voxels = np.random.default_rng(1).integers(0, 9, (3, 8, 8)).astype(np.uint8)
-    data = medzip.encode(voxels, model=WHOLE)
+    data = encode_stream(voxels, WHOLE, 2)
     generator = np.random.default_rng(2)
     for position in generator.integers(0, len(data), 200):
         broken = bytearray(data)
@@ -116,7 +148,7 @@ def test_models_travel() -> None:
 def test_slab_depth_pads_least() -> None:
     for slices in range(1, 300):
         for profile in PROFILES.values():
-            depth = slab_depth(slices, profile, 512 * 512)
+            depth = slab_depth((slices, 512, 512), profile)
             slabs = -(-slices // depth)
             assert depth <= profile.slab_depth
             assert slabs * depth - slices < slabs

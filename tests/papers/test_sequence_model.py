@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import medzip
 from medzip.canonical import canonical_json
 from medzip.codec import decode_slab, encode_slab, read_model
-from medzip.codec.parts import read_header
+from medzip.codec.header import read_header
 from medzip.codec.stream import read_stream
 from medzip.errors import CorruptStreamError, ModelError
 from medzip.models import network_of, reference_of

@@ -67,7 +67,7 @@ class MedZip(Peer):
         voxels = check_voxels(voxels)
         model = self.prepare(voxels) if prepared is None else prepared
         slices, height, width = voxels.shape
-        depth = slab_depth(slices, self.profile, height * width)
+        depth = slab_depth((slices, height, width), self.profile)
         slabs = [
             encode_slab(np.ascontiguousarray(voxels[z : z + depth]), model)
             for z in range(0, slices, depth)

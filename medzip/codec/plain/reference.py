@@ -20,7 +20,7 @@ from medzip.errors import CorruptStreamError
 if TYPE_CHECKING:
     from medzip.codec.plain.network import Network
 
-__all__ = ["decode_reference", "encode_reference"]
+__all__ = ["decode_reference", "encode_reference", "restore_reference"]
 
 _RATE, _LEAST = 5, 32
 _SAME, _SIGN, _MORE = 0, 4, 5
@@ -42,6 +42,30 @@ def encode_reference(values: np.ndarray, origin: int, count: int, network: Netwo
     _walk(values.copy(), origin, count, network, sink)
     words: np.ndarray = sink.coder.get_compressed()
     return words.astype("<u4").tobytes()
+
+
+def restore_reference(coded: np.ndarray, shape: tuple[int, int, int], field: int) -> np.ndarray:
+    """Values as they were coded to those of a slab of `shape`, voxel by voxel.
+
+    Parameters
+    ----------
+    coded
+        What `decode_reference` returned.
+    shape
+        (slices that are coded, height, width) of the slab.
+    field
+        The arrangement in the slab's header: order + 8 rows.
+    """
+    axes = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))[field % 8]
+    rows = field // 8
+    second, width = shape[axes[1]], shape[axes[2]]
+    values = np.zeros(shape, dtype=coded.dtype)
+    for at in np.ndindex(shape):
+        i, j, k = (at[axis] for axis in axes)
+        if rows:
+            i, (j, k) = i * second + j, divmod(k, -(-width // rows))
+        values[at] = coded[i, j, k]
+    return values
 
 
 class _Sink:

@@ -51,18 +51,19 @@ def encode_all(
         minus rounded prediction.
     """
     slab = pack_slab(voxels)
+    values = slab.arranged
     made: np.ndarray | None = None
     out = {}
     for name, model in models.items():
         body = None
         if slab.is_coded(model):
-            depth, height, width = slab.values.shape
-            engine = _Sharing(model.predictor, model.shape, model.table, (depth, height, width))
+            engine = _Sharing(model.predictor, model.shape, model.table, slab.shape_coded)
             engine.shared = made
-            body = engine.encode([slab.values], [slab.origin], [slab.packing.count])[0]
+            body = engine.encode([values], [slab.origin], [slab.packing.count])[0]
             made = engine.shared
         out[name] = seal_slab(slab, body, model)
     residual = np.zeros(slab.values.shape, dtype=np.int32)
     if made is not None:
-        residual = (slab.values.astype(np.int64) - ((made + 8) >> 4)).astype(np.int32)
+        left = (values.astype(np.int64) - ((made + 8) >> 4)).astype(np.int32)
+        residual = slab.arrangement.restore(left, slab.shape_packed)
     return out, residual
