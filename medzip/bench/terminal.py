@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from medzip.bench.cells import MARK, slab_title
+from medzip.bench.cells import MARK, interval, slab_title
+from medzip.bench.intervals import mean_interval
 from medzip.bench.peers import BASELINE
 from medzip.training.reserved import learned
 
@@ -19,7 +20,9 @@ __all__ = ["show"]
 
 
 def _bits_table(results: Results) -> Table:
-    table = Table(title="Bits per voxel, and the saving against JPEG XL effort 7")
+    table = Table(
+        title="Bits per voxel, and the saving against JPEG XL effort 7 (mean, 95 % interval)"
+    )
     table.add_column("codec")
     for slab in results.slabs:
         table.add_column(slab_title(slab.name), justify="right", overflow="fold")
@@ -41,6 +44,8 @@ def _bits_table(results: Results) -> Table:
         shown = "–"
         if savings and codec.name != BASELINE:
             shown = f"{100 * sum(savings) / len(savings):+.1f} %"
+            if len(savings) > 1:
+                shown += f"\n[dim]{interval(*mean_interval(savings))}[/dim]"
             if len(savings) < len(results.slabs):
                 shown += f"\n[dim]{len(savings)} of {len(results.slabs)}[/dim]"
         table.add_row(codec.label, *cells, shown)
