@@ -21,6 +21,7 @@ import numpy as np
 import torch
 import zarr
 
+from medzip.archive.refusing import check_outside
 from medzip.atomic import write_atomic
 from medzip.canonical import canonical_json, digest_of
 from medzip.errors import SourceError
@@ -82,6 +83,8 @@ class SampleStore:
         ------
         SourceError
             No series are given, two have one key, or the folder holds something else.
+        ArchiveError
+            It lies in an archive.
         """
         chosen = tuple(sorted(series, key=lambda one: one.key))
         if not chosen or len({one.key for one in chosen}) != len(chosen) or voxels < 1:
@@ -104,6 +107,7 @@ class SampleStore:
                 f"{folder}: expected a sample store or no such folder, got one with other things "
                 "in it; name another folder"
             )
+        check_outside(store.folder)
         store.folder.mkdir(parents=True, exist_ok=True)
         write_atomic(target, store.described)
         return store

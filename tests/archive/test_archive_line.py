@@ -171,7 +171,7 @@ def test_a_mismatch_of_the_new_object_leaves_the_old_one() -> None:
         (
             {Step.SEAL: replace(SEALED, size=200)},
             [*RECODING[:-2], Step.DISCARD],
-            "200 bytes with the new models",
+            "200 B with the new models",
         ),
         ({Step.REPLACE: []}, RECODING, "waits"),
     ],
@@ -203,8 +203,8 @@ def test_the_gate_lets_in_who_waited() -> None:
     assert (line.ended[OTHER].outcome, line.ended[OTHER].after_bytes) == (Outcome.FAILED, 300)
     line = Recompressing("/archive")
     drive(line, CANDIDATE, {Step.REPLACE: []})
-    line.keep(KEY, "saves 10 bytes, its model takes 20")
-    assert line.ended[KEY].reason == "saves 10 bytes, its model takes 20"
+    line.keep(KEY, "saves 10 B, its model takes 20 B")
+    assert line.ended[KEY].reason == "saves 10 B, its model takes 20 B"
 
 
 def elsewhere() -> Prepared:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from medzip.archive import recompress
 from medzip.archive.layout import MARKER
 from medzip.archive.refusing import check_outside, check_places, check_restore
+from medzip.bench.phantom import ct_volume
 from medzip.cli import app
 from medzip.errors import ArchiveError, MedZipError, ModelError, SourceError
 
@@ -153,6 +155,7 @@ def test_models_that_are_none(models: str, told: str, places: Path) -> None:
 
 def test_nothing_else_is_written_into_an_archive(places: Path) -> None:
     check_outside("new/page.html")
+    np.save(places / "files" / "volume.npy", ct_volume((24, 32, 32), seed=1))
     for command in (
         ["report", "archive", "--out", "archive/page.html"],
         ["report", "archive/objects"],

@@ -221,7 +221,7 @@ def test_a_model_that_does_not_pay_is_not_taken(
     monkeypatch.setattr(Gate, "_cost", lambda gate, models: 10**6 if models else 0)
     summary = steps.recompress(archive, registry.root)
     assert summary.replaced == 0
-    assert sum("its model takes 1000000" in one.reason for one in summary.objects) == OBJECTS
+    assert sum("its model takes 1.00 MB" in one.reason for one in summary.objects) == OBJECTS
     assert objects(archive) == before
 
 
@@ -235,7 +235,7 @@ def test_never_larger(recompressed: Path, monkeypatch: pytest.MonkeyPatch) -> No
     before = objects(recompressed)
     summary = steps.recompress(recompressed, worse.root)
     assert summary.replaced == 0
-    assert all(one.reason.endswith("bytes with the new models") for one in summary.objects)
+    assert all(one.reason.endswith("B with the new models") for one in summary.objects)
     assert objects(recompressed) == before
 
 

@@ -11,6 +11,7 @@ from medzip.archive.models import model_bytes, models_path
 from medzip.archive.recompressing.records import Turn
 from medzip.archive.replacing import replace_object
 from medzip.models.registry import Registry
+from medzip.units import size_text
 
 if TYPE_CHECKING:
     from medzip.archive.handles import Proof
@@ -51,7 +52,7 @@ class Gate:
         out = []
         for proof, before, models in self._waiting:
             cost = self._cost(models)
-            reason = f"saves {before - proof.size} bytes, its model takes {cost}"
+            reason = f"saves {size_text(before - proof.size)}, its model takes {size_text(cost)}"
             out.append((proof, reason))
             discard(self.archive, proof.key)
         self._waiting.clear()

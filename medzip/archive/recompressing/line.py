@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from medzip.archive.failures import failure_of
 from medzip.archive.line import Call, CallId, Line, Step
 from medzip.archive.recompressing.records import Candidate, Outcome, Recompressed, signed
+from medzip.units import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,7 +115,7 @@ class Recompressing(Line[Candidate, Recompressed]):
     def _sealed(self, sealed: Sealed) -> list[Call]:
         if sealed.size < self._now[sealed.key].before_bytes:
             return [self._call(Step.PROVE, sealed)]
-        reason = f"{sealed.size} bytes with the new models"
+        reason = f"{size_text(sealed.size)} with the new models"
         self._end(sealed.key, replace(self._ended(sealed.key), reason=reason))
         return [Call(CallId(sealed.key, Step.DISCARD), (self._archive, sealed.key))]
 
