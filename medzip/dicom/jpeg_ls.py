@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["decode_segment", "encode_segment", "precision_of"]
 
 _EOI = b"\xff\xd9"
-_ZEROS = 16  # behind a scan that belong to it, at most
+_LEFT = ("still contains encoded data", "leading start byte (0xFF)")  # in words of CharLS
 
 
 def precision_of(header: bytes) -> int:
@@ -51,8 +51,8 @@ def decode_segment(data: bytes, header: bytes, shape: tuple[int, int]) -> NDArra
     Parameters
     ----------
     data : bytes
-        From the end of SOS to the marker that ends the image, which is left out; zeros may stand
-        in front of it.
+        From the end of SOS to the marker that ends the image, which is left out; other
+        bytes may stand in front of it.
     header : bytes
         The codestream in front of it.
     shape : tuple of int
@@ -83,16 +83,30 @@ def decode_segment(data: bytes, header: bytes, shape: tuple[int, int]) -> NDArra
 
 
 def _decode(data: bytes, header: bytes) -> bytearray:
-    """Decode a segment, behind which zeros may stand that CharLS does not take."""
-    bare = len(data.rstrip(b"\0"))
-    for end in (len(data), *range(bare, min(len(data), bare + _ZEROS))):
+    """Decode a segment, behind which other bytes may stand.
+
+    CharLS wants the end of image right behind the last byte of the scan. Where it stands is found
+    by halving: with less of the data than that it lacks some (but, now and then, for the last
+    byte), with more it says that some are left.
+    """
+    found: bytearray | None = None
+    least, most, end = -1, len(data) + 1, len(data)
+    while most - least > 1:
         try:
-            return bytearray(jpeg_ls.decode_pixel_data(header + data[:end] + _EOI)[0])
+            found = bytearray(jpeg_ls.decode_pixel_data(header + data[:end] + _EOI)[0])
+            least = end
         except (RuntimeError, ValueError, TypeError) as error:
             failure = error
-    raise CorruptStreamError(
-        f"expected a JPEG-LS codestream, got {failure}; keep the file whole"
-    ) from failure
+            if any(words in str(error) for words in _LEFT):
+                most = end
+            else:
+                least = end
+        end = (least + most) // 2
+    if found is None:
+        raise CorruptStreamError(
+            f"expected a JPEG-LS codestream, got {failure}; keep the file whole"
+        ) from failure
+    return found
 
 
 def encode_segment(samples: NDArray[np.uint16], header: bytes) -> bytes:

@@ -51,7 +51,7 @@ _MOST_STORE = 512 << 20
 # Each frame and each fragment becomes a record in memory, whatever few bytes it has.
 _MOST_FRAMES = 1 << 20
 # A blank image takes a bit a row. Decoding is tried on this many voxels, and on some a byte.
-_MOST_TRIED = 1 << 31
+_MOST_TRIED = 1 << 29
 _TRIED_A_BYTE = 64
 _BYTES_A_VOXEL = 8  # no codestream that comes back has more; the rest of it may be as long
 _BYTES_MORE = 1 << 20

@@ -27,6 +27,7 @@ OPTIONS = {
     "lines later, fill bytes": Options(lines_later=True, fills=1),
     "a zero": Options(more=b"\0"),
     "zeros": Options(more=bytes(9)),
+    "other bytes": Options(more=b"\x12\x34" * 99),
     "no end": Options(end=False),
     "another scan": Options(more=b"\xff\xda\0\x08\1\2\0\1\0\0" + bytes(9)),
     "comment": Options(more=b"\xff\xfe\0\5abc"),
