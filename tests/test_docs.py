@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from medzip.archive import layout
 from medzip.archive.handles import StagedVolume
+from medzip.archive.recompressing.records import Outcome, Recompressed, RecompressSummary
 from medzip.archive.records import (
     Failure,
     ModelTrial,
@@ -29,12 +30,14 @@ from medzip.bench.peers import PEERS
 from medzip.bench.results import Results
 from medzip.bench.tables import is_current
 from medzip.cli import app
+from medzip.cli.recompress import public_gains
 from medzip.codec import FORMAT_VERSION, tables
 from medzip.codec.schedule import wavefront
 from medzip.dicom import discover
 from medzip.dicom.records import Stack
 from medzip.dicom.volume import CODINGS
 from medzip.fitting.fit import CONTEXT_SLICES
+from medzip.models.registry import Entry
 from medzip.models.shelf import shipped_digests, shipped_models
 from medzip.models.weights import network_digest, read_network
 from medzip.report.schema import SCHEMA_VERSION, SCHEMAS
@@ -209,6 +212,20 @@ def test_keys_that_commands_print_are_told(tmp_path: Path) -> None:
     assert printed("verify", str(archive)) == keys_told("`medzip verify`")
     restored = printed("restore", str(archive), str(tmp_path / "restored"))
     assert restored == keys_told("`medzip restore`")
+
+
+def test_keys_of_what_is_gained_are_told() -> None:
+    one = Recompressed("0" * 64, Outcome.KEPT, 2, 2, "no smaller")
+    printed = public_gains(RecompressSummary("archive", (one,), 0, 0.5))
+    assert set(printed) == keys_told("`medzip recompress`")
+    page = section("docs/outputs.md", "`medzip recompress`")
+    (row,) = re.findall(r"^\| `objects` \| (.*) \|", page, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", row) == list(printed["objects"][0])
+
+
+def test_keys_of_a_model_are_told() -> None:
+    printed = {one.name for one in fields(Entry)} | {"state"}
+    assert keys_told("`medzip models list`") == printed
 
 
 def test_format_names_its_tables_and_version() -> None:
