@@ -159,6 +159,16 @@ def test_archives_and_places_for_them(tmp_path: Path) -> None:
         assert found.state is State.FAILS
 
 
+def test_no_folder_of_temporary_files_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(examining.tempfile, "gettempdir", none)
+    found = examine("scratch", CHECKS["scratch"])
+    assert found.state is State.FAILS
+    assert found.remedy.startswith("set TMPDIR")
+
+
 def test_a_disk_that_is_nearly_full_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

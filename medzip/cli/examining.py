@@ -258,7 +258,12 @@ def _workers() -> Finding:
 
 
 def _scratch() -> Finding:
-    return _writable(Path(tempfile.gettempdir()), "set TMPDIR to a folder that may be written")
+    remedy = "set TMPDIR to a folder that may be written"
+    try:
+        folder = tempfile.gettempdir()
+    except OSError as error:
+        return Finding(State.FAILS, f"{error.strerror}", remedy, {"writable": False})
+    return _writable(Path(folder), remedy)
 
 
 def examine_archive(archive: Path) -> Finding:

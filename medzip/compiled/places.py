@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Place", "Places", "find_places"]
+__all__ = ["Place", "Places", "find_places", "private_folder"]
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -102,6 +102,23 @@ def find_places(name: str) -> Places:
     return Places(tuple(read), None, tuple(refused))
 
 
+def private_folder(name: str) -> Path:
+    """Make a folder of temporary files that is this user's own, the same one each time.
+
+    Raises
+    ------
+    OSError
+        When it cannot be made, or somebody else has one of that name.
+    """
+    folder = _temporary(name)
+    _make_in_public(folder)
+    return folder
+
+
+def _temporary(name: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"{name}-{_user()}"
+
+
 def _candidates(name: str) -> Iterator[tuple[Place, Callable[[Path], None]]]:
     """Places to try, and how each is made."""
     asked = os.environ.get("NUMBA_CACHE_DIR")
@@ -112,10 +129,10 @@ def _candidates(name: str) -> Iterator[tuple[Place, Callable[[Path], None]]]:
     if user is not None:
         yield Place(user / name, private=True), _make_private
     try:
-        temporary = Path(tempfile.gettempdir())
+        temporary = _temporary(name)
     except OSError:  # nothing at all can be written
         return
-    yield Place(temporary / f"{name}-{_user()}", private=True), _make_in_public
+    yield Place(temporary, private=True), _make_in_public
 
 
 def _user_cache() -> Path | None:

@@ -10,6 +10,7 @@ import typer
 
 from medzip_flows.command.archives import archive, recompress
 from medzip_flows.command.learning import benchmarks, sample, train
+from medzip_flows.home import prepare_home
 
 __all__ = ["app"]
 
@@ -17,6 +18,14 @@ app = typer.Typer(
     help="The same jobs on Prefect and Dask: archive, recompress, sample, train, benchmarks.",
     no_args_is_help=True,
 )
+
+
+@app.callback()
+def _before() -> None:
+    """The same jobs on Prefect and Dask: archive, recompress, sample, train, benchmarks."""
+    prepare_home()
+
+
 for _flow, _help in (
     (archive, "Compress SOURCE... into ARCHIVE; nothing counts before it is proven."),
     (recompress, "Train a model on a cohort; code its archive anew where it gets smaller."),
