@@ -56,12 +56,13 @@ def write_model(folder: Path, network: Network, *, golden: bool = True) -> str:
 def odd_volume(seed: int, shape: tuple[int, int, int] = (8, 49, 50)) -> np.ndarray:
     """Voxels with three kinds of noise at a time, which no model of scanners expects, int16.
 
-    Too few for a straight prediction of their own, which would take most of the time.
+    Too few for a straight prediction of their own, which would take most of the time; of more than
+    256 values, so that a bad model shows: what coding does not make smaller is stored as it is.
     """
     generator = np.random.default_rng(seed)
     z, y, x = np.indices(shape)
     steps = generator.choice([-40, 0, 40], shape) + generator.normal(0, 0.6, shape)
-    values = 900 + 20 * np.sin(x / 9) * np.cos(y / 8 + z / 9) + steps
+    values = 900 + 120 * np.sin(x / 9) * np.cos(y / 8 + z / 9) + steps
     return np.asarray(values, dtype=np.int16)
 
 
