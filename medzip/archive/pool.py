@@ -126,33 +126,27 @@ def _end_server() -> None:
         stop()
 
 
-def _server_pid() -> int | None:
-    """The server's process, where one has been started."""
-    from multiprocessing import forkserver
-
-    pid: int | None = getattr(forkserver._forkserver, "_forkserver_pid", None)
-    return pid
-
-
 def abandon(code: int) -> NoReturn:
     """End this process at once, and its workers; they may have minutes of work in hand.
 
     What they were at is as if they had been killed: the next run goes on from it. Semaphores are
-    given back here, or a process that watches them would complain on the terminal.
+    given back here, or a process that watches them would complain on the terminal. This comes at
+    any moment, in the middle of an import, too: it imports nothing, and ends whatever happens.
     """
-    threading.excepthook = lambda _: None  # of threads that miss their workers
-    server = _server_pid()
-    if server is not None:  # first, or it would go on to start what needs those semaphores
-        with suppress(ProcessLookupError):
-            os.kill(server, signal.SIGKILL)
-    for worker in multiprocessing.active_children():
-        worker.kill()
-    with suppress(Exception):
+    try:
+        threading.excepthook = lambda _: None  # of threads that miss their workers
+        servers = sys.modules.get("multiprocessing.forkserver")
+        server = getattr(getattr(servers, "_forkserver", None), "_forkserver_pid", None)
+        if server is not None:  # first, or it would go on to start what needs those semaphores
+            with suppress(ProcessLookupError):
+                os.kill(server, signal.SIGKILL)
+        for worker in multiprocessing.active_children():
+            worker.kill()
         util._run_finalizers(0)  # type: ignore[attr-defined]  # those that wait for nobody
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):
-            stream.flush()
-    os._exit(code)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
 
 
 def _start(environment: Mapping[str, str]) -> None:

@@ -146,6 +146,8 @@ def progress() -> Iterator[Callable[[Event], None]]:
         TimeElapsedColumn,
     )
 
+    from medzip.archive.pool import abandon  # now: Ctrl-C may come in the middle of an import
+
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description:>20}"),
@@ -166,11 +168,11 @@ def progress() -> Iterator[Callable[[Event], None]]:
                 shown.remove_task(bars.pop(title))
 
         def stop(*_: object) -> None:
-            from medzip.archive.pool import abandon
-
-            shown.stop()
-            console.print("medzip: stopped; run again to go on where it was")
-            abandon(STOPPED)
+            try:
+                shown.stop()
+                console.print("medzip: stopped; run again to go on where it was")
+            finally:
+                abandon(STOPPED)
 
         with _on_interrupt(stop):
             yield on_event
