@@ -1,4 +1,4 @@
-"""Worker processes, forked from one that has everything in memory, and calls on them."""
+"""Worker processes, forked from one that has everything in memory."""
 
 from __future__ import annotations
 
@@ -10,21 +10,18 @@ import signal
 import sys
 import tempfile
 import threading
-from collections import deque
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
-from importlib import import_module
 from multiprocessing import util
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from concurrent.futures import Executor, Future
+    from collections.abc import Iterator, Mapping
+    from concurrent.futures import Executor
     from multiprocessing.context import BaseContext
 
-__all__ = ["abandon", "fan_out", "in_order", "new_pool", "pool_of"]
+__all__ = ["abandon", "end_pool", "new_pool"]
 
 
 def _can_have_server() -> bool:
@@ -43,13 +40,9 @@ else:
     from multiprocessing.context import SpawnContext as Context  # type: ignore[assignment]
     from multiprocessing.context import SpawnProcess as Process  # type: ignore[assignment]
 
-Argument = TypeVar("Argument")
-Result = TypeVar("Result")
-
 _NAMES = ("__file__", "__spec__")
 _start_lock = threading.Lock()
-AHEAD = 64
-"""Batches that are asked for before the first of them is taken."""
+_abandoned = threading.Event()
 
 
 def new_pool(workers: int) -> ProcessPoolExecutor:
@@ -79,7 +72,13 @@ class _Process(Process):
             script.__spec__ = None  # missing it would be an error
             try:
                 with _without_interrupts():
-                    super().start()
+                    try:
+                        super().start()
+                    except (EOFError, ConnectionError):
+                        if _abandoned.is_set():
+                            raise
+                        _end_killed_server()
+                        super().start()  # by another one
             finally:
                 vars(script).update(named)
 
@@ -119,11 +118,55 @@ def _end_server() -> None:
 
     Without it the server ends by itself, when this process is gone.
     """
-    from multiprocessing import forkserver
+    server = _server()
+    if server is not None and not multiprocessing.active_children():
+        server._stop()
 
-    stop = getattr(forkserver._forkserver, "_stop", None)
-    if stop is not None and not multiprocessing.active_children():
-        stop()
+
+def _end_killed_server() -> None:
+    """Wait for a server that does not answer: it closes its files before it is gone."""
+    server = _server()
+    if server is not None:
+        with suppress(ProcessLookupError):
+            os.kill(server._forkserver_pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(server._forkserver_pid, 0)
+        _forget_server()
+
+
+def _forget_server() -> None:
+    server = _server()
+    if server is not None:
+        os.close(server._forkserver_alive_fd)  # or it would wait for this process to end
+        server._forkserver_address = server._forkserver_alive_fd = server._forkserver_pid = None
+
+
+def _after_fork() -> None:
+    """Leave the server to the process that started it, in one that was forked from that."""
+    global _start_lock  # a thread that is not here may hold the old one
+    _start_lock = threading.Lock()
+    server = _server()
+    if server is not None:
+        server._lock = threading.Lock()
+        _forget_server()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def end_pool(pool: Executor) -> None:
+    """End the processes of a pool whatever they have in hand, and wait until they are gone."""
+    for process in tuple((getattr(pool, "_processes", None) or {}).values()):
+        process.kill()
+    pool.shutdown(cancel_futures=True)
+
+
+def _server() -> Any:
+    """The server as this process knows it, where it has started one."""
+    module: Any = sys.modules.get("multiprocessing.forkserver")
+    server = getattr(module, "_forkserver", None)
+    return server if server and server._forkserver_pid is not None else None
 
 
 def abandon(code: int) -> NoReturn:
@@ -135,11 +178,11 @@ def abandon(code: int) -> NoReturn:
     """
     try:
         threading.excepthook = lambda _: None  # of threads that miss their workers
-        servers = sys.modules.get("multiprocessing.forkserver")
-        server = getattr(getattr(servers, "_forkserver", None), "_forkserver_pid", None)
+        _abandoned.set()
+        server = _server()
         if server is not None:  # first, or it would go on to start what needs those semaphores
             with suppress(ProcessLookupError):
-                os.kill(server, signal.SIGKILL)
+                os.kill(server._forkserver_pid, signal.SIGKILL)
         for worker in multiprocessing.active_children():
             worker.kill()
         util._run_finalizers(0)  # type: ignore[attr-defined]  # those that wait for nobody
@@ -172,91 +215,3 @@ def _follow_parent() -> None:
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])
         os._exit(1)
-
-
-@contextmanager
-def pool_of(workers: int) -> Iterator[Executor | None]:
-    """A pool for the time of a block; none for no workers."""
-    if not workers:
-        yield None
-        return
-    with new_pool(workers) as pool:
-        yield pool
-
-
-def in_order(pool: Executor | None, name: str, batches: Iterable[Argument]) -> Iterator[Any]:
-    """Results of a function for each batch, in their order, a few batches ahead.
-
-    Parameters
-    ----------
-    pool : Executor or None
-        Where it runs; here if None.
-    name : str
-        The function, as module:name: it is imported where it runs.
-    batches : iterable
-        Taken no faster than results are.
-
-    Raises
-    ------
-    MemoryError
-        When a process ended without an answer.
-    """
-    if pool is None:
-        for batch in batches:
-            yield call_named(name, batch)
-        return
-    waiting: deque[Future[Any]] = deque()
-    try:
-        for batch in batches:
-            waiting.append(pool.submit(call_named, name, batch))
-            while waiting and (waiting[0].done() or len(waiting) > AHEAD):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise MemoryError(
-            f"expected the process that runs {name} to answer, got its end (out of memory?); "
-            "use fewer --workers and run again"
-        ) from error
-
-
-def call_named(name: str, argument: Any) -> Any:
-    """Call a function by its name."""
-    module, _, function = name.partition(":")
-    return getattr(import_module(module), function)(argument)
-
-
-def fan_out(
-    call: Callable[..., Result], arguments: Sequence[tuple[Any, ...]], workers: int
-) -> Iterator[tuple[int, Result | BaseException]]:
-    """Call with each of ``arguments``; give number and result, or what it raised, as they come.
-
-    Whatever one call raises is its result, and the others go on. Where a worker died (killed, out
-    of memory) the calls in hand are made once more, each in a process of its own: only the one that
-    kills its process again has failed.
-    """
-    if workers <= 1 or len(arguments) <= 1:
-        for number, one in enumerate(arguments):
-            try:
-                yield number, call(*one)
-            except Exception as error:
-                yield number, error
-        return
-    left = set(range(len(arguments)))
-    with new_pool(min(workers, len(arguments))) as pool, suppress(BrokenProcessPool):
-        futures = {pool.submit(call, *one): n for n, one in enumerate(arguments)}
-        for future in as_completed(futures):
-            try:
-                result: Result | BaseException = future.result()
-            except BrokenProcessPool:
-                continue
-            except Exception as error:
-                result = error
-            left.remove(futures[future])
-            yield futures[future], result
-    for number in sorted(left):
-        with new_pool(1) as alone:
-            try:
-                yield number, alone.submit(call, *arguments[number]).result()
-            except Exception as error:
-                yield number, error

@@ -31,12 +31,12 @@ from medzip.archive.driving import (
 )
 from medzip.archive.handles import SMALL_BYTES
 from medzip.archive.line import Step
-from medzip.archive.pool import new_pool
+from medzip.archive.workers import Workers
 from medzip.errors import ProverError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Future
 
     from medzip.archive.driving import Functions
     from medzip.archive.line import Call, Line
@@ -86,20 +86,25 @@ def run_in_processes(
 class _Job:
     """What one process is asked to do: begin objects, or run calls.
 
-    ``first`` are the calls that the line gave out for it: they fail if the process does.
+    ``first`` are the calls that the line gave out for it: they fail if the process does, and it was
+    alone in it.
     """
 
     first: tuple[Call, ...]
     items: tuple[Any, ...] = ()
+    alone: bool = False
 
     @property
     def step(self) -> Step:
         return self.first[0].step
 
-    def alone(self) -> list[_Job]:
-        """The same, object by object."""
+    def apart(self) -> list[_Job]:
+        """The same, object by object, each in a process of its own."""
         items = {item.key: item for item in self.items}
-        return [_Job((call,), (items[call.key],) if self.items else ()) for call in self.first]
+        return [
+            _Job((call,), (items[call.key],) if self.items else (), alone=True)
+            for call in self.first
+        ]
 
 
 class _Run:
@@ -151,9 +156,10 @@ class _Run:
         error: BaseException | None = None
         try:
             for item in items:
-                while not self._room.acquire(timeout=0.2):
-                    if self._stopped:
-                        return
+                while not self._room.acquire(timeout=0.2) and not self._stopped:
+                    pass
+                if self._stopped:
+                    return
                 self._happened.put(partial(self._found, item))
         except BaseException as raised:
             error = raised
@@ -219,7 +225,7 @@ class _Run:
             call = partial(run_ahead, self._line.fresh(), job.items, steps, self._functions)
         else:
             call = partial(run_calls, job.first, self._functions)
-        future = self._pools.submit(job.step, call)
+        future = self._pools.alone(call) if job.alone else self._pools.submit(job.step, call)
         future.add_done_callback(
             lambda future: self._happened.put(partial(self._ended, job, future))
         )
@@ -229,8 +235,8 @@ class _Run:
         error = future.exception()
         if error is None:
             self._add(tell(self._line, job.first, future.result()))
-        elif isinstance(error, BrokenProcessPool) and len(job.first) > 1:
-            self._again += job.alone()  # only the one that ends its process again has failed
+        elif isinstance(error, BrokenProcessPool) and not job.alone:
+            self._again += job.apart()  # only the one that ends its process again has failed
         else:
             for call in job.first:
                 self._add(self._line.done(call, _cause(call, error)))
@@ -260,25 +266,17 @@ class _Pools:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._pools: dict[bool, Executor] = {}
+        self._of = {proves: Workers(workers) for proves in (False, True)}
 
     def submit(self, step: Step, call: Callable[[], list[Ran]]) -> Future[list[Ran]]:
-        proves = step is Step.PROVE
-        try:
-            return self._pool(proves).submit(call)
-        except BrokenProcessPool:
-            # Its calls failed one by one; the others go on with new processes.
-            self._pools.pop(proves).shutdown(wait=False)
-            return self._pool(proves).submit(call)
+        return self._of[step is Step.PROVE].submit(call)
 
-    def _pool(self, proves: bool) -> Executor:
-        if proves not in self._pools:
-            self._pools[proves] = new_pool(self.workers)
-        return self._pools[proves]
+    def alone(self, call: Callable[[], list[Ran]]) -> Future[list[Ran]]:
+        return self._of[False].alone(call)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        for pool in self._pools.values():
-            pool.shutdown(wait=kind is None, cancel_futures=kind is not None)
+        for workers in self._of.values():
+            workers.__exit__(kind)

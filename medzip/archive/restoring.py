@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from medzip.archive.describing import object_paths
 from medzip.archive.failures import MISMATCHES, LostFile, failure_of, lost_files
 from medzip.archive.places import folder_below, make_link, scratch_folder, write_files
-from medzip.archive.pool import fan_out
 from medzip.archive.reader import ObjectReader
 from medzip.archive.records import LEAST_DIGITS, NAME_DIGITS, Failure
 from medzip.archive.refusing import check_restore
 from medzip.archive.summary import Event
+from medzip.archive.workers import fan_out
 from medzip.dicom.pinned import fault_of
 from medzip.errors import ArchiveError
 

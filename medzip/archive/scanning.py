@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from medzip.archive.failures import failure_of
 from medzip.archive.gathering import Gathering
 from medzip.archive.handles import Inventory, ObjectPlan
-from medzip.archive.pool import in_order, pool_of
 from medzip.archive.records import Failure
 from medzip.archive.summary import Event
+from medzip.archive.workers import Workers, in_order
 from medzip.dicom.walk import Directory, File, Link, name_trees, walk
+from medzip.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from concurrent.futures import Executor
 
     from medzip.archive.gathering import Group
     from medzip.archive.layout import StrPath
@@ -87,9 +89,9 @@ def discover(
     ObjectPlan or Failure
         An object, or what could not be read.
     """
-    with pool_of(workers) as pool:
-        read = in_order(pool, READ, _batches(walk(trees)))
-        yield from _planned(pool, _gathered(read, tell))
+    with Workers(workers) if workers else nullcontext() as processes:
+        read = in_order(processes, READ, _batches(walk(trees)), _unread)
+        yield from _planned(processes, _gathered(read, tell))
 
 
 def _gathered(
@@ -116,7 +118,7 @@ def _gathered(
 
 
 def _planned(
-    pool: Executor | None, found: Iterable[Group | Failure]
+    processes: Workers | None, found: Iterable[Group | Failure]
 ) -> Iterator[ObjectPlan | Failure]:
     """Plans of the groups, some groups at a time; failures as they are."""
     failures: list[Failure] = []
@@ -136,7 +138,7 @@ def _planned(
         if batch:
             yield batch
 
-    for plans in in_order(pool, PLAN, shared()):
+    for plans in in_order(processes, PLAN, shared(), _unplanned):
         yield from plans
         while failures:
             yield failures.pop()
@@ -155,3 +157,25 @@ def _batches(found: Iterable[Found]) -> Iterator[list[Found]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _unread(found: Found) -> list[Read]:
+    """What becomes of a file that ends each process that reads it."""
+    if isinstance(found, File):
+        return [_killed(found.source)]
+    return [failure_of(None, "scan", found) if isinstance(found, SourceError) else found]
+
+
+def _unplanned(group: Group) -> list[Failure]:
+    """What becomes of what ends each process that arranges it: all of it is named."""
+    names = [entry.source for entry, _ in group.items]
+    names += [path for path, _ in group.links] + group.directories
+    return [_killed(name) for name in names]
+
+
+def _killed(name: str) -> Failure:
+    error = SourceError(
+        f"{name}: expected the process that looks at it to answer, got its end, twice (out of "
+        "memory?); use fewer --workers and run again"
+    )
+    return failure_of(None, "scan", error)

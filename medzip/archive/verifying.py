@@ -21,12 +21,12 @@ from medzip.archive.layout import (
     sha256_file,
 )
 from medzip.archive.models import models_path, references_of
-from medzip.archive.pool import fan_out
 from medzip.archive.proving import decode_and_compare
 from medzip.archive.reader import ObjectReader
 from medzip.archive.records import NAME_DIGITS, Failure
 from medzip.archive.replacing import Replacement, pending
 from medzip.archive.summary import Event
+from medzip.archive.workers import fan_out
 from medzip.errors import ArchiveError, MedZipError, VerificationError
 from medzip.models.registry import Registry
 

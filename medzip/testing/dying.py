@@ -6,17 +6,22 @@ import os
 from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
+from medzip.archive import planning
 from medzip.archive.line import Step
 from medzip.archive.proving import prove
 from medzip.archive.staging import stage
 from medzip.archive.steps import FUNCTIONS
+from medzip.dicom.walk import File
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from medzip.archive import ObjectPlan, Proof, Sealed, Staged
+    from medzip.archive.gathering import Group
+    from medzip.archive.planning import Read
+    from medzip.dicom.walk import Found
 
-__all__ = ["PROVERS", "STAGERS"]
+__all__ = ["PROVERS", "STAGERS", "plan_groups", "read_files"]
 
 
 def _stage(plan: ObjectPlan, archive: str, profile: str) -> Staged:
@@ -35,3 +40,17 @@ STAGERS: Mapping[Step, Callable[..., Any]] = ChainMap({Step.STAGE: _stage}, FUNC
 """Staging dies of any file whose path has "dies" in it."""
 PROVERS: Mapping[Step, Callable[..., Any]] = ChainMap({Step.PROVE: _prove}, FUNCTIONS)
 """Proving dies of objects of two files."""
+
+
+def read_files(found: Sequence[Found]) -> list[Read]:
+    """Read headers; dies of any file whose path has "dies" in it."""
+    if any("dies" in one.path for one in found if isinstance(one, File)):
+        os._exit(9)
+    return planning.read_files(found)
+
+
+def plan_groups(groups: Sequence[Group]) -> list[ObjectPlan]:
+    """Arrange files; dies of any group with one whose path has "dies" in it."""
+    if any("dies" in entry.path for group in groups for entry, _ in group.items):
+        os._exit(9)
+    return planning.plan_groups(groups)

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from medzip import archive as steps
-from medzip.archive import pool
+from medzip.archive import workers
 from medzip.archive.container import MANIFEST, slab_name, volume_metadata
 from medzip.archive.reader import ObjectReader
 from medzip.cli import app
@@ -132,11 +132,11 @@ def test_whatever_one_object_raises(
 
 def test_a_call_that_fails_or_dies_leaves_the_others() -> None:
     """The calls are of Python itself: a worker has nothing of the tests to import."""
-    alone = dict(pool.fan_out(divmod, [(1, 0), (12, 2)], 1))
+    alone = dict(workers.fan_out(divmod, [(1, 0), (12, 2)], 1))
     assert isinstance(alone[0], ZeroDivisionError)
     assert alone[1] == (6, 0)
     calls = ["1 // 0", "12 // 2", "__import__('os')._exit(9)", "12 // 4"]
-    both = dict(pool.fan_out(eval, [(call,) for call in calls], 2))
+    both = dict(workers.fan_out(eval, [(call,) for call in calls], 2))
     assert isinstance(both[0], ZeroDivisionError)
     assert isinstance(both[2], Exception)
     assert (both[1], both[3]) == (6, 3)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from medzip import archive as steps
-from medzip.archive import Verdict, checking, driving, pooling
+from medzip.archive import Verdict, checking, driving, workers
 from medzip.archive.encoding import read_slab
 from medzip.archive.line import Archiving, Call, Step
 from medzip.archive.refusing import check_places
@@ -424,7 +424,7 @@ def test_books_balance(drop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     committed = Archiving._committed
     monkeypatch.setattr(Archiving, "_committed", mislay)
     monkeypatch.setitem(driving.HERE, Step.COMMIT, commit)
-    monkeypatch.setattr(pooling, "new_pool", ThreadPoolExecutor)
+    monkeypatch.setattr(workers, "new_pool", ThreadPoolExecutor)
     monkeypatch.setitem(FUNCTIONS, Step.PROVE, lambda s: steps.prove(replace(s, pid=-2)))
     summary = steps.compress([tmp_path / "source"], tmp_path / "archive", "fast", 1)
     assert sorted(record.key for record in summary.objects) == sorted(p.key for p in plans)
