@@ -36,7 +36,7 @@ def cores() -> int:
     else:
         there = os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return max(1, min(there, int(asked))) if asked.isdigit() else there
+    return max(1, min(there, int(asked))) if asked.isdecimal() else there
 
 
 def use_one_core() -> None:

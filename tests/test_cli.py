@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -66,6 +67,23 @@ def test_compress_as_a_command(tmp_path: Path) -> None:
     assert [record["verdict"] for record in summary["objects"]] == ["proven"]
     for secret in (SECRET, "Doe", "1.2.840.99"):
         assert secret not in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="shells close streams there")
+def test_streams_may_be_closed(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "note").write_text("text")
+    command = (
+        f"exec '{sys.executable}' -c 'from medzip.cli import main; main()' \"$@\" <&- >&- 2>&-"
+    )
+    arguments = ["sh", "compress", "source", "archive", "--profile", "fast", "--workers", "1"]
+    subprocess.run(
+        ["sh", "-c", command, *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
+        check=True,
+    )
+    assert len(list((tmp_path / "archive" / "objects").glob("*.zip"))) == 1
 
 
 def test_restore_verify_inspect(archive: Path, tmp_path: Path) -> None:

@@ -39,6 +39,12 @@ def test_omp_num_threads_bounds_cores(monkeypatch):
     assert cores() == len(os.sched_getaffinity(0))
 
 
+@pytest.mark.parametrize("asked", ["", "0", "-1", "two", "\u00b2", " 1", "1e3", "9" * 30, "1,2"])
+def test_any_omp_num_threads_is_some_cores(asked, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
 def test_results_come_in_order_and_from_several_threads(two_cores):
     both = threading.Barrier(2, timeout=30)
 

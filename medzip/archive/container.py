@@ -135,6 +135,10 @@ class ContainerWriter:
         size = self._file.tell()
         return PartBytes(**self._parts, container=size - sum(self._parts.values()))
 
+    def abandon(self) -> None:
+        """Leave it as it is, where the disk is full: nobody is to write more when it is dropped."""
+        self._zip.fp = None
+
 
 def _info(name: str, deflate: bool) -> zipfile.ZipInfo:
     """Entry without time, owner or platform."""

@@ -55,6 +55,11 @@ class Group:
     folder: str = ""
     last: int = 0
 
+    @property
+    def members(self) -> int:
+        """Files, links and directories."""
+        return len(self.items) + len(self.links) + len(self.directories)
+
 
 class Gathering:
     """Groups that are being gathered: by series, and by folder at the top for everything else."""
@@ -73,15 +78,18 @@ class Gathering:
         else:
             yield from self._bundle(entry, header)
 
-    def add_link(self, link: Link) -> None:
-        """Take in a symbolic link."""
-        group = self._group(("other", _top(link.path)), _folder(link.path))
-        group.links.append((link.path, link.target))
+    def add_link(self, link: Link) -> list[Group]:
+        """Take in a symbolic link; gives a bundle that has no room for it."""
+        full, key = self._room(link.path)
+        self._group(key, _folder(link.path)).links.append((link.path, link.target))
+        return full
 
-    def add_directory(self, directory: Directory) -> None:
-        """Take in an empty directory."""
+    def add_directory(self, directory: Directory) -> list[Group]:
+        """Take in an empty directory; gives a bundle that has no room for it."""
         path = directory.path
-        self._group(("other", _top(path)), _folder(path)).directories.append(path)
+        full, key = self._room(path)
+        self._group(key, _folder(path)).directories.append(path)
+        return full
 
     def end(self) -> Iterator[Group]:
         """Everything that is left: there are no more files."""
@@ -108,13 +116,17 @@ class Gathering:
             yield from self._bundle(entry, header)
 
     def _bundle(self, entry: FileEntry, header: Header) -> Iterator[Group]:
-        key = ("other", _top(entry.path))
-        group = self._open.get(key)
-        if group is not None and (
-            len(group.items) >= BUNDLE_FILES or group.bytes + entry.size > BUNDLE_BYTES
-        ):
-            yield self._open.pop(key)
+        full, key = self._room(entry.path, entry.size)
+        yield from full
         self._put(key, entry, header)
+
+    def _room(self, path: str, size: int = 0) -> tuple[list[Group], tuple[str, str]]:
+        """Close the bundle of a path if it is full; gives it, and the name of the open one."""
+        key = ("other", _top(path))
+        group = self._open.get(key)
+        if group is None or (group.members < BUNDLE_FILES and group.bytes + size <= BUNDLE_BYTES):
+            return [], key
+        return [self._open.pop(key)], key
 
     def _put(self, key: tuple[str, str], entry: FileEntry, header: Header) -> None:
         group = self._group(key, _folder(entry.path))

@@ -50,6 +50,8 @@ def read_files(found: Sequence[Found]) -> list[Read]:
                 out.append(_read(one))
             except OSError as error:
                 out.append(failure_of(None, "scan", unreadable(one.source, error)))
+            except SourceError as error:
+                out.append(failure_of(None, "scan", error))
     return out
 
 

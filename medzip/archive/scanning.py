@@ -104,9 +104,9 @@ def _gathered(
         for one in batch:
             match one:
                 case Link():
-                    gathering.add_link(one)
+                    yield from gathering.add_link(one)
                 case Directory():
-                    gathering.add_directory(one)
+                    yield from gathering.add_directory(one)
                 case Failure():
                     yield one
                 case entry, header:

@@ -112,22 +112,36 @@ class _Written(NamedTuple):
 
 def _write(path: Path, staged: Staged, described: dict[str, bytes], manifest: bytes) -> _Written:
     """Write the object and flush it: metadata, slabs in their order, envelope, manifest."""
-    slabs = []
-    slab_bytes = [0] * len(staged.volumes)
     with open(path, "wb") as file:
         writer = ContainerWriter(file)
-        model_bytes = {}
-        for name, data in described.items():
-            part = "model" if name.startswith("volumes/") and name.count("/") == 2 else None
-            model_bytes[name] = writer.add(name, data, part, deflate=True)
-        for volume, index in staged.slab_indices:
-            data, slab_record = read_slab(staged, volume, index)
-            writer.add(slab_name(volume, index), data, "slabs")
-            slabs.append(slab_record)
-            slab_bytes[volume] += len(data)
-        writer.add_file(ENVELOPE, path.parent / "envelope.zst", "envelope")
-        writer.add(MANIFEST, manifest, "manifest")
-        parts = writer.close()
+        try:
+            return _write_parts(writer, path.parent, staged, described, manifest)
+        except BaseException:
+            writer.abandon()
+            raise
+
+
+def _write_parts(
+    writer: ContainerWriter,
+    work: Path,
+    staged: Staged,
+    described: dict[str, bytes],
+    manifest: bytes,
+) -> _Written:
+    slabs = []
+    slab_bytes = [0] * len(staged.volumes)
+    model_bytes = {}
+    for name, data in described.items():
+        part = "model" if name.startswith("volumes/") and name.count("/") == 2 else None
+        model_bytes[name] = writer.add(name, data, part, deflate=True)
+    for volume, index in staged.slab_indices:
+        data, slab_record = read_slab(staged, volume, index)
+        writer.add(slab_name(volume, index), data, "slabs")
+        slabs.append(slab_record)
+        slab_bytes[volume] += len(data)
+    writer.add_file(ENVELOPE, work / "envelope.zst", "envelope")
+    writer.add(MANIFEST, manifest, "manifest")
+    parts = writer.close()
     return _Written(tuple(slabs), parts, model_bytes, slab_bytes)
 
 

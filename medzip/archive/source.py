@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Self
 
-from medzip.dicom.walk import unreadable
-from medzip.errors import SourceError
+from medzip.dicom.walk import changed, open_file, unreadable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,7 +33,7 @@ class SourceFile:
         self._entry = entry
         self._digest = hashlib.sha256()
         try:
-            self._file = open(entry.source, "rb")  # noqa: SIM115 - closed by __exit__
+            self._file = open_file(entry.source)  # closed by __exit__
         except OSError as error:
             raise unreadable(entry.source, error) from error
 
@@ -42,26 +41,20 @@ class SourceFile:
         """Read exactly ``count`` bytes."""
         data = self._read(count)
         if len(data) < count:
-            raise self._changed()
+            raise changed(self._entry.source)
         self._digest.update(data)
         return data
 
     def finish(self) -> None:
         """Check that nothing follows and that the content is the one scanned."""
         if self._read(1) or self._digest.hexdigest() != self._entry.sha256:
-            raise self._changed()
+            raise changed(self._entry.source)
 
     def _read(self, count: int) -> bytes:
         try:
             return self._file.read(count)
         except OSError as error:
             raise unreadable(self._entry.source, error) from error
-
-    def _changed(self) -> SourceError:
-        return SourceError(
-            f"{self._entry.source}: expected the content that the scan saw, got another one: the "
-            "file is being written; run again when it is complete"
-        )
 
     def __enter__(self) -> Self:
         return self

@@ -99,6 +99,7 @@ app.add_typer(papers, name="papers")
 
 def main(command: typer.Typer = app) -> None:
     """Run a command; errors that are made for people end it without a traceback."""
+    _open_streams()
     os.environ[TELLING] = "1"  # processes that it starts tell, too
     try:
         with extras_named():
@@ -106,3 +107,15 @@ def main(command: typer.Typer = app) -> None:
     except (MedZipError, OSError) as error:
         show_error(f"medzip: {error}")
         sys.exit(1)
+
+
+def _open_streams() -> None:
+    """Have standard streams, where whoever started this had closed them.
+
+    Their numbers would be those of the next files that are opened, of the archive, say.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.set_inheritable(handle, True)
+            setattr(sys, name, os.fdopen(handle, mode, encoding="utf-8"))

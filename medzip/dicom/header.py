@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from medzip.dicom.bounded import Bounded
 from medzip.dicom.elements import WINDOW, Elements, Parsed, Values, read_deflated, read_elements
 from medzip.dicom.pixels import find_frames
+from medzip.dicom.walk import changed, open_file
 
 if TYPE_CHECKING:
     import os
@@ -136,14 +137,20 @@ def read_hashed(path: str | os.PathLike[str], size: int) -> tuple[Header, str]:
     ------
     OSError
         When the file cannot be read.
+    SourceError
+        When it has another length: it is being written.
     """
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         start = file.read(_AT_ONCE)
         header = _header(start, file, size) if size else Header("", "empty")
         digest = hashlib.sha256(start)
-        file.seek(len(start))
-        while chunk := file.read(_AT_ONCE):
+        read = len(start)
+        file.seek(read)
+        while read <= size and (chunk := file.read(_AT_ONCE)):  # it may grow without end
             digest.update(chunk)
+            read += len(chunk)
+    if read != size:
+        raise changed(path)
     return header, digest.hexdigest()
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from medzip.dicom.records import SourceTree
 from medzip.errors import SourceError
@@ -14,7 +15,17 @@ from medzip.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Directory", "File", "Found", "Link", "name_trees", "unreadable", "walk"]
+__all__ = [
+    "Directory",
+    "File",
+    "Found",
+    "Link",
+    "changed",
+    "name_trees",
+    "open_file",
+    "unreadable",
+    "walk",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,4 +156,32 @@ def unreadable(path: str, error: OSError) -> SourceError:
     return SourceError(
         f"{path}: expected a readable file or folder, got: {cause}; "
         "check permissions and the disk, then run again (what is proven is skipped)"
+    )
+
+
+def open_file(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a regular file, and nothing else that may have come to its place since it was found.
+
+    A pipe would be waited for without end, a link would bring what lies elsewhere.
+
+    Raises
+    ------
+    OSError
+        When it cannot be opened, or is none.
+    """
+    flags = os.O_RDONLY
+    for name in ("O_BINARY", "O_NOFOLLOW", "O_NONBLOCK"):
+        flags |= getattr(os, name, 0)
+    file = os.fdopen(os.open(path, flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no regular file any more", os.fspath(path))
+    return file
+
+
+def changed(path: str | os.PathLike[str]) -> SourceError:
+    """Name a file that is not what it was when it was found."""
+    return SourceError(
+        f"{os.fspath(path)}: expected the content that the scan saw, got another one: the file is "
+        "being written; run again when it is complete"
     )

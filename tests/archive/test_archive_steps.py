@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import pickle
@@ -438,3 +439,20 @@ def test_books_balance(drop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_errors_of_this_package_keep_their_kind() -> None:
     failure = steps.failure_of("a" * 64, "verify", CorruptStreamError("x: expected y, got z; do"))
     assert (failure.name, failure.kind) == ("a" * 12, "CorruptStreamError")
+
+
+def test_a_seal_that_fails_says_so_once(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is left to be written when it is thrown away, and to fail again."""
+    ignored: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", ignored.append)
+
+    def refuse(*_: object) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("medzip.archive.sealing.read_slab", refuse)
+    with pytest.raises(OSError, match="No space"):
+        archive_here([source], tmp_path / "archive")
+    gc.collect()
+    assert ignored == []

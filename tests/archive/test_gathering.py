@@ -134,3 +134,18 @@ def test_every_file_is_in_one_group(layout: list[tuple[int, int, int]]) -> None:
         if group.kind == "series":
             assert len(uids) == 1
             assert any(header.frames for _, header in group.items)
+
+
+def test_bundles_of_links_and_folders_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tree of links to another one has no files, and as many links as that has."""
+    monkeypatch.setattr(gathering, "BUNDLE_FILES", 10)
+    gathered = Gathering()
+    groups = [group for n in range(25) for group in gathered.add_link(Link(f"a/{n}", "to"))]
+    groups += [group for n in range(13) for group in gathered.add_directory(Directory(f"a/d{n}"))]
+    groups += gathered.end()
+    assert [(len(g.links), len(g.directories)) for g in groups] == [
+        (10, 0),
+        (10, 0),
+        (5, 5),
+        (0, 8),
+    ]

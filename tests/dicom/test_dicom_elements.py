@@ -116,13 +116,14 @@ def counting(monkeypatch: CALLS) -> tuple[list[Path], list[int]]:
     opened: list[Path] = []
     reads: list[int] = []
 
-    def counted(path: Path, mode: str) -> io.BufferedReader:
+    def counted(path: Path, mode: str = "rb") -> io.BufferedReader:
         opened.append(path)
         file = Counted(path, mode)
         file.reads = reads
         return io.BufferedReader(file)
 
     monkeypatch.setattr(headers, "open", counted, raising=False)
+    monkeypatch.setattr(headers, "open_file", counted)
     return opened, reads
 
 
