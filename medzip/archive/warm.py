@@ -14,7 +14,6 @@ import os
 gc.disable()  # nothing of this is ever dropped: to look for that takes a fifth of the time
 os.environ["OMP_NUM_THREADS"] = "1"  # NumPy's BLAS starts its threads when it is loaded
 
-import highdicom.spatial  # noqa: E402
 import numpy as np  # noqa: E402
 
 from medzip.archive import planning, steps  # noqa: E402
@@ -27,7 +26,7 @@ from medzip.profile import PROFILES  # noqa: E402
 
 __all__ = ["LOADED"]
 
-LOADED = (steps, preparing, planning, highdicom.spatial)
+LOADED = (steps, preparing, planning)
 """What the workers will run."""
 
 

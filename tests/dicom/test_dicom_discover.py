@@ -7,11 +7,11 @@ import sys
 
 import numpy as np
 import pytest
-from highdicom.spatial import get_normal_vector
+from highdicom.spatial import get_normal_vector, get_volume_positions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medzip.dicom.discover import _normal, stack_files
+from medzip.dicom.discover import _normal, _plainly_even, stack_files
 from medzip.dicom.header import Header
 from medzip.dicom.records import FileEntry, Frames
 
@@ -106,12 +106,39 @@ def test_the_normal_is_that_of_highdicom(orientation: tuple[float, ...]) -> None
     assert np.array_equal(_normal(orientation), get_normal_vector(orientation))
 
 
-def test_single_slices_need_no_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_single_slices_and_even_ones_need_no_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "highdicom.spatial", None)  # importing it fails
     assert geometry([item("a", 5)]) == ["single"]
     assert geometry([item("a", 5, orientation=(0.0,) * 6)]) == ["unknown"]
+    assert geometry([item(str(k), 2.5 * k) for k in range(20)]) == ["volume"]
     with pytest.raises(ImportError):
-        geometry([item(str(k), k) for k in range(2)])
+        geometry([item(str(k), k) for k in (0, 1, 3)])
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=2, max_size=9),
+    st.sampled_from([1e-4, 0.01, 0.7, 1.25, 1e3, 1e200]),
+    st.sampled_from(
+        [AXIAL, SAGITTAL, (0.8, 0.6, 0.0, 0.0, 0.0, -1.0), (1.0, 0.0, 0.0, 0.0, 0.99, 0.0)]
+    ),
+    st.sampled_from([0.0, 1e-6, 1e-4, 1e-3, 0.02, 0.5]),
+    st.randoms(use_true_random=False),
+)
+def test_what_is_plainly_even_is_a_volume_for_highdicom(
+    places: list[int],
+    spacing: float,
+    orientation: tuple[float, ...],
+    jitter: float,
+    random: random.Random,
+) -> None:
+    normal = _normal(orientation)
+    positions = [
+        tuple(spacing * (p * normal + [random.uniform(-jitter, jitter) for _ in range(3)]))
+        for p in (places if random.random() < 0.5 else range(len(places)))
+    ]
+    random.shuffle(positions)
+    if _plainly_even(np.asarray(positions), normal):
+        assert get_volume_positions(positions, orientation)[0] is not None
 
 
 def test_repeated_positions_follow_instance_numbers() -> None:
