@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
+from typing import TYPE_CHECKING
 
 gc.disable()  # nothing of this is ever dropped: to look for that takes a fifth of the time
 os.environ["OMP_NUM_THREADS"] = "1"  # NumPy's BLAS starts its threads when it is loaded
@@ -23,6 +25,9 @@ from medzip.cores import use_one_core  # noqa: E402
 from medzip.fitting import fit_model  # noqa: E402
 from medzip.models import base_model  # noqa: E402
 from medzip.profile import PROFILES  # noqa: E402
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 __all__ = ["LOADED"]
 
@@ -39,7 +44,18 @@ def _load_kernels() -> None:
         decode_slab(encode_slab(voxels[:2, :16, :16], model), model)
 
 
+def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Tell of what ends a worker while it starts, unless that is the end of who asked for it.
+
+    Who asked notices by itself (`medzip.archive.workers`); for people at a terminal who have just
+    stopped a run, a traceback of each of its workers is noise.
+    """
+    if not issubclass(kind, (EOFError, OSError)):
+        sys.__excepthook__(kind, error, trace)
+
+
 use_one_core()
 _load_kernels()
+sys.excepthook = _tell
 gc.enable()
 gc.freeze()  # what is here stays: no collection in a worker touches, and so copies, its pages

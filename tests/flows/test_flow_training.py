@@ -125,7 +125,7 @@ def test_artifacts_show_samples_progress_curve_and_bits(learned: Learned) -> Non
     about = json.loads((learned.models / learned.trained["digest"] / "training.json").read_text())
     assert {row["series"]: row["bits"] for row in bits} == about["held_out_bits"]
     assert {row["series"]: row["before"] for row in bits} == about["start_bits"]
-    assert artifacts["medzip-training-curve"].data.startswith("data:image/png;base64,")
+    assert artifacts["medzip-training-curve"].data.startswith("data:image/svg+xml;base64,")
     assert "| 100 |" in artifacts["medzip-training"].data
     for artifact in artifacts.values():
         assert "DOE" not in str(artifact.data)

@@ -91,7 +91,7 @@ def test_unknown_shapes_are_named() -> None:
 
 def test_the_table_of_the_documentation_is_this_one() -> None:
     text = (Path(__file__).parents[2] / "docs" / "neighbourhoods.md").read_text()
-    table = text.split("## Where")[0].splitlines()
+    table = text.split("## The papers'")[1].split("## Where")[0].splitlines()
     rows = [line.strip("| \n").split(" | ") for line in table if line.startswith("| ")]
     assert [row[0] for row in rows[1:]] == [n for n in SHAPES if not n.endswith("-rows")]
     for name, *lengths, schedules in rows[1:]:
