@@ -364,7 +364,8 @@ def test_objects_of_another_version_are_proven_again(
     archive_object(plan, tmp_path / "archive")
     asked = []
 
-    def decode(path: Path, key: str) -> int:
+    def decode(path: Path, key: str, spool: str) -> int:
+        assert spool == str(path.parent)
         asked.append(key)
         if answer is not None:
             raise answer
